@@ -1,0 +1,204 @@
+"""Flow runs, flows and what belongs to them, as every kind of server gives them to the screen and to scripts.
+
+All texts are raw, exactly as the server sent them: whoever shows one passes it through `text.clean` first.
+All times are aware and in UTC. A field that a server or a query did not give is None.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NewType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flowlatch.model.state import Category, State, category_of, is_finished
+
+RunId = NewType("RunId", str)
+FlowId = NewType("FlowId", str)
+TaskRunId = NewType("TaskRunId", str)
+ProjectId = NewType("ProjectId", str)
+
+
+class Frozen(BaseModel):
+    """Base of all values: unchangeable, so that an old row can be compared with a new one."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Project(Frozen):
+    """A project: a folder of flows."""
+
+    id: ProjectId
+    name: str
+    description: str | None = None
+
+
+class Parameter(Frozen):
+    """One parameter of a flow. `annotation` is `str int float bool date datetime json` or `a|b|c`; None = any JSON."""
+
+    name: str
+    required: bool = False
+    default: Any = None
+    annotation: str | None = None
+
+
+class Flow(Frozen):
+    """One version of a flow."""
+
+    id: FlowId
+    name: str
+    version: int | None = None
+    project: str | None = None
+    """The project's name."""
+    project_id: ProjectId | None = None
+    version_group_id: str | None = None
+    archived: bool = False
+    description: str | None = None
+    parameters: list[Parameter] = []
+    is_schedule_active: bool = False
+    schedule: Any = None
+    created: datetime | None = None
+
+
+class Idempotency(Frozen):
+    """The live idempotency key of a run."""
+
+    expires_at: datetime | None = None
+    uses: int = 1
+
+
+class FlowRun(Frozen):
+    """A flow run: a row of the list, or the whole run (`parameters` and the fields below it not None)."""
+
+    id: RunId
+    name: str = ""
+    flow_id: FlowId | None = None
+    flow_name: str = ""
+    flow_version: int | None = None
+    version: int = 0
+    """The optimistic lock: goes up by one with each accepted state."""
+    state: str = ""
+    """Name of the current state, the server's own word."""
+    state_message: str | None = None
+    state_timestamp: datetime | None = None
+    state_start_time: datetime | None = None
+    state_result: Any = None
+    scheduled_start_time: datetime | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    created: datetime | None = None
+    updated: datetime | None = None
+    actor: str | None = None
+    """Who set the current state; None where the server does not record it."""
+    labels: list[str] = []
+    auto_scheduled: bool = False
+    idempotency_key: str | None = None
+    idempotency: Idempotency | None = None
+    parameters: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    run_config: Any = None
+    agent_id: str | None = None
+    heartbeat: datetime | None = None
+    raw: dict[str, Any] | None = Field(default=None, repr=False)
+    """The answer as the server gave it, for the raw view; None in lists."""
+
+    @property
+    def category(self) -> Category:
+        """Category of the current state."""
+        return category_of(self.state)
+
+    @property
+    def is_finished(self) -> bool:
+        """True when the current state ends the run."""
+        return is_finished(self.state)
+
+    @property
+    def current(self) -> State:
+        """The current state as a value of its own."""
+        return State(
+            name=self.state,
+            message=self.state_message,
+            timestamp=self.state_timestamp,
+            version=self.version,
+            actor=self.actor,
+            start_time=self.state_start_time,
+            result=self.state_result,
+        )
+
+    def due_at(self) -> datetime | None:
+        """When a run that waits shall start: the state's start time, else the scheduled one."""
+        return self.state_start_time or self.scheduled_start_time
+
+    def late_by(self, now: datetime) -> timedelta | None:
+        """How long a waiting run is past its start, or None when it is not late (15 s of grace, ux.md row 8)."""
+        due = self.due_at()
+        if self.state not in ("Scheduled", "Retrying", "Resume", "Queued") or due is None:
+            return None
+        late = now - due
+        return late if late > timedelta(seconds=15) else None
+
+
+class TaskRun(Frozen):
+    """One task of a flow run; `map_index` is -1 for a task that is not mapped."""
+
+    id: TaskRunId
+    name: str = ""
+    task_slug: str = ""
+    map_index: int = -1
+    version: int = 0
+    state: str = ""
+    state_message: str | None = None
+    state_timestamp: datetime | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    run_count: int = 0
+
+
+class LogLine(Frozen):
+    """One log line of a run. `level` is the server's word, e.g. INFO."""
+
+    id: str = ""
+    timestamp: datetime
+    level: str = "INFO"
+    name: str = ""
+    message: str = ""
+    task_run_id: TaskRunId | None = None
+
+
+class Agent(Frozen):
+    """An agent that asks the server for work."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    labels: list[str] = []
+    core_version: str | None = None
+    last_queried: datetime | None = None
+
+
+class NewRun(Frozen):
+    """A flow run that somebody wants to create. Source of the rules: contract.md §5."""
+
+    flow_id: FlowId | None = None
+    version_group_id: str | None = None
+    parameters: dict[str, Any] | None = None
+    labels: list[str] | None = None
+    """None = the flow's own; an empty list = none."""
+    context: dict[str, Any] | None = None
+    run_config: dict[str, Any] | None = None
+    scheduled_start_time: datetime | str | None = None
+    """None = now. Aware or naive (UTC) datetime, or text in a form of contract.md §3.6."""
+    idempotency_key: str | None = None
+    flow_run_name: str | None = None
+
+
+class Created(Frozen):
+    """The answer to a create."""
+
+    id: RunId
+    replayed: bool = False
+    """True when the idempotency key was known and this is the run it made before."""
+    mismatch: list[str] = []
+    """Names of the inputs that differ from those of the first use of the key."""
+    expires_at: datetime | None = None
+    """When the key ends if it is not used again; None without a key or where the server does not tell."""
