@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """An operation refused by a rule; its savepoint is rolled back and nothing of it stays.
 
     `code` is a word of contract.md §1.4 (`BAD_USER_INPUT`, `NOT_FOUND`, `CONFLICT`, `VERSION_LOCKING_ERROR`, `BUSY`,
@@ -28,7 +28,7 @@ class Refusal(Exception):  # noqa: N818
         self.extensions = extensions
 
 
-class StoreUnusable(Exception):  # noqa: N818
+class StoreUnusable(Exception):
     """The database cannot be opened: foreign, newer, corrupt, locked by another server. One line, names the file."""
 
 
