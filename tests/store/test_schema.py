@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from flowlatch.store import schema
 
 _STATE = "state_id state state_timestamp state_message state_result state_start_time actor"

@@ -56,12 +56,19 @@ class Origin:
     tenant_id: str | None = None
 
 
+NOBODY = Origin()
+"""Outside a request."""
+
+
 class Tx(Protocol):
     """An open transaction, handed to operations. Only valid inside the function it was handed to."""
 
     now: datetime
     """Time of this transaction: max(clock, last time stored), aware UTC. The only clock an operation may look at."""
+    now_text: str
+    """The same as stored text: `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`."""
     origin: Origin
+    idempotency_window_s: float
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
         """Run one statement and return the driver's cursor."""
@@ -75,8 +82,11 @@ class Tx(Protocol):
         """Return a fresh `adjective-animal` run name."""
         ...
 
-    def changed(self, run_id: str, kind: str) -> None:
-        """Note for the live feed that a run was `added`, `updated` or is `gone` with this transaction."""
+    def changed(self, run_id: str, kind: str) -> int:
+        """Note for the live feed that a run was `added`, `updated` or is `gone` with this transaction.
+
+        Returns the change's place in the sequence, which the operation stores in `flow_run.change_seq`.
+        """
         ...
 
 
@@ -101,14 +111,18 @@ class Store(Protocol):
     """UUID made with the database and kept in it: another id means another database."""
     idempotency_window_s: float
 
-    async def write(self, operation: Operation[T], origin: Origin = Origin()) -> T:
+    def now(self) -> datetime:
+        """Return the time as the next transaction would see it: max(clock, last time stored), aware UTC."""
+        ...
+
+    async def write(self, operation: Operation[T], origin: Origin = NOBODY) -> T:
         """Run one operation in a transaction, and return its result once it is on the disk.
 
         Raises `Refusal` (nothing of it was written). Many callers at once share one commit.
         """
         ...
 
-    async def write_all(self, operations: Sequence[Operation[Any]], origin: Origin = Origin()) -> list[Any]:
+    async def write_all(self, operations: Sequence[Operation[Any]], origin: Origin = NOBODY) -> list[Any]:
         """Run operations one after the other in the same batch, each atomic for itself.
 
         The list holds a result or a `Refusal` for each: the root mutations of one document.

@@ -1,0 +1,109 @@
+"""How a database gets this program's schema: built anew, or migrated step by step.
+
+A new file is built from `store.schema` at once, without Alembic. An older one is migrated by Alembic, imported only
+then, after a backup beside it; all steps are one transaction, so a kill leaves the old schema or the new one. Both ways
+lead to the same schema, which a test compares.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.dialects import sqlite as dialect
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
+
+from flowlatch.store import derived, schema
+from flowlatch.store.base import StoreUnusable
+from flowlatch.store.connection import connect
+from flowlatch.store.files import APPLICATION_ID, SCHEMA_VERSION
+from flowlatch.store.times import utc_text
+
+logger = logging.getLogger(__name__)
+PLACE = Path(__file__).parent
+
+
+def revision_of(version: int) -> str:
+    """Return Alembic's name of the migration that leads to a schema version."""
+    return f"{version:04}"
+
+
+def statements() -> Iterator[str]:
+    """Return the statements that make the newest schema."""
+    for table in schema.metadata.sorted_tables:
+        yield _text(CreateTable(table))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            yield _text(CreateIndex(index))
+    yield from derived.STATEMENTS
+
+
+def _text(element: ExecutableDDLElement) -> str:
+    lines = str(element.compile(dialect=dialect.dialect())).strip().splitlines()
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def build(connection: sqlite3.Connection, *, now: datetime, new_id: Callable[[], str]) -> None:
+    """Make the schema and the first rows in an empty file, unless another process was faster."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in statements():
+                connection.execute(statement)
+            connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+            connection.execute("INSERT INTO alembic_version VALUES (?)", (revision_of(SCHEMA_VERSION),))
+            _first_rows(connection, utc_text(now), new_id)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _first_rows(connection: sqlite3.Connection, now: str, new_id: Callable[[], str]) -> None:
+    connection.execute("INSERT INTO store_clock (one, last_time, change_seq, gone_floor) VALUES (1, ?, 0, 0)", (now,))
+    connection.executemany("INSERT INTO store_meta VALUES (?, ?)", [("server_id", new_id()), ("created", now)])
+    # The client takes the first tenant there is and fails where there is none (contract.md §1.5).
+    connection.execute(
+        "INSERT INTO tenant (id, created, updated, name, slug) VALUES (?, ?, ?, 'default', 'default')",
+        (new_id(), now, now),
+    )
+
+
+def backup_path(path: Path, version: int) -> Path:
+    """Return where the file goes before it is migrated away from schema `version`."""
+    return path.with_name(f"{path.name}.schema-{version}.backup")
+
+
+def upgrade(path: Path, version: int, *, target: int = SCHEMA_VERSION, place: Path = PLACE) -> None:
+    """Migrate a database from schema `version` to `target` with the migrations in `place`.
+
+    A backup of the old file is left beside it. Raises `StoreUnusable` when it cannot be made; nothing is changed then.
+    """
+    from flowlatch.store.migrations.runner import run
+
+    backup = backup_path(path, version)
+    try:
+        copy_database(path, backup)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnusable(f"{path} has schema version {version}; no backup could be made: {error}") from error
+    logger.info("migrating %s from schema version %d to %d, backup in %s", path, version, target, backup)
+    run(path, revision_of(target), place)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database, also one in use, into the file `target` (0600, replaced as a whole) by SQLite's backup."""
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    try:
+        with closing(connect(source)) as old, closing(connect(part)) as new:
+            old.backup(new)
+            new.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

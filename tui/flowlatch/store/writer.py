@@ -1,0 +1,187 @@
+"""The one thread that writes: it drains what waits, commits once, then answers all (group commit).
+
+Each operation runs under a savepoint of its own, so a refused one takes nothing with it; the answers leave only after
+COMMIT has returned, which with `synchronous=FULL` means that they are on the disk. Sources: design.md §7,
+performance.md §4 "Durable writes".
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from flowlatch.store.base import Change, Operation, Origin, Refusal
+from flowlatch.store.connection import as_refusal
+from flowlatch.store.tx import Sources, SqliteTx, StoreClock
+
+BATCH = 256
+"""Operations in one commit at most."""
+
+
+@dataclass
+class Job:
+    """Operations that one caller waits for, and what became of each: a result or the exception that ended it."""
+
+    operations: Sequence[Operation[Any]]
+    origin: Origin
+    answer: Callable[[list[Any]], None]
+    """Takes the outcomes; called in the event loop."""
+    outcomes: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The outcome of an operation that raised."""
+
+    error: Exception
+
+
+class _Attempt:
+    """Keeps the exception that ends its block, so that one operation's fault never ends the writer."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __enter__(self) -> _Attempt:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
+        self.error = error if isinstance(error, Exception) else None
+        return self.error is not None
+
+
+class _Lost(Exception):
+    """The whole transaction is gone: SQLite rolled it back, or its COMMIT failed."""
+
+    def __init__(self, cause: sqlite3.Error) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Writer:
+    """Owns the writing connection. `deliver(jobs, changes, now)` is called in its thread after each commit."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        sources: Sources,
+        clock: StoreClock,
+        deliver: Callable[[list[Job], list[Change], datetime], None],
+    ) -> None:
+        self._connection = connection
+        self._sources = sources
+        self._clock = clock
+        self._deliver = deliver
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="flowlatch-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Put a job at the end of the line."""
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """Finish everything submitted before, then end the thread. Blocks; call it once."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            jobs, last = self._drain()
+            if jobs:
+                self._work(jobs)
+            if last:
+                return
+
+    def _drain(self) -> tuple[list[Job], bool]:
+        """Wait for a job, then take what else waits. Returns them, and whether the writer shall end after them."""
+        first = self._jobs.get()
+        if first is None:
+            return [], True
+        jobs, taken = [first], len(first.operations)
+        while taken < BATCH:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, True
+            jobs.append(job)
+            taken += len(job.operations)
+        return jobs, False
+
+    def _work(self, jobs: list[Job]) -> None:
+        """Run a batch; if its transaction is lost as a whole, run each job in one of its own, so that one too big for
+        the disk does not take the others with it."""
+        try:
+            changes = self._transact(jobs)
+        except _Lost as lost:
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._work([job])
+                return
+            changes = []
+            self._fail(jobs, lost.cause)
+        except sqlite3.Error as error:  # BEGIN: nobody's operation has run
+            changes = []
+            self._fail(jobs, error)
+        self._deliver(jobs, changes, self._clock.last)
+
+    def _transact(self, jobs: list[Job]) -> list[Change]:
+        """Run all operations of `jobs` in one transaction and commit it. Returns the changes of runs in it."""
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            before = connection.total_changes
+            tx = SqliteTx(connection, self._sources, self._clock)
+            for job in jobs:
+                job.outcomes = [self._operate(tx, operation, job.origin) for operation in job.operations]
+            if connection.total_changes == before:
+                connection.execute("ROLLBACK")  # nothing to keep: no need to wait for the disk
+                return []
+            tx.store_clock()
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _Lost(error) from error
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return tx.changes
+
+    def _operate(self, tx: SqliteTx, operation: Operation[Any], origin: Origin) -> Any:
+        """Run one operation under a savepoint. Returns its result or `Failed`; raises only if all is lost."""
+        connection = self._connection
+        kept = len(tx.changes)
+        tx.begin_operation(origin)
+        connection.execute("SAVEPOINT operation")
+        with _Attempt() as attempt:
+            result = operation(tx)
+        if attempt.error is None:
+            connection.execute("RELEASE operation")
+            return result
+        if not connection.in_transaction and isinstance(attempt.error, sqlite3.Error):
+            raise _Lost(attempt.error)
+        connection.execute("ROLLBACK TO operation")
+        connection.execute("RELEASE operation")
+        del tx.changes[kept:]
+        return Failed(_meaning(attempt.error))
+
+    def _fail(self, jobs: list[Job], error: sqlite3.Error) -> None:
+        for job in jobs:
+            job.outcomes = [Failed(_meaning(error)) for _ in job.operations]
+
+
+def _meaning(error: Exception) -> Exception:
+    """Return the refusal that a driver's error stands for, or the error itself."""
+    if isinstance(error, Refusal) or not isinstance(error, sqlite3.Error):
+        return error
+    return as_refusal(error) or error
