@@ -53,6 +53,8 @@ class Unreachable(BackendError):
     """No answer came: refused, timed out, cut, or a proxy answered for it. A later try may help."""
 
     code = "UNREACHABLE"
+    retry_after_s: float | None = None
+    """How long the server asked to wait (at most 60 s); None when it did not."""
 
 
 class ForeignServer(BackendError):
