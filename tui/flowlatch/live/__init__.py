@@ -1,0 +1,1 @@
+"""What the screen knows right now: the link, the window of rows, edits under way. asyncio, but no Textual."""

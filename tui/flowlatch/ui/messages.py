@@ -1,0 +1,180 @@
+"""Messages between the app and its screens: news of the server, and requests to open something.
+
+News is posted by the app to every screen on its stack. Requests bubble up from a screen or a widget to the app, which
+alone knows the screens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from flowlatch.live.link import LinkState, ReloadReason
+from flowlatch.model.change import ChangeBatch
+from flowlatch.model.run import Flow, FlowRun, RunId
+
+
+class News(Message, bubble=False):
+    """Base of what the app tells every screen."""
+
+
+@dataclass
+class LinkChanged(News):
+    """The link went on- or offline, or its data got stale or fresh again."""
+
+    link: LinkState
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest state of the link matters."""
+        return isinstance(message, LinkChanged)
+
+
+@dataclass
+class RunsChanged(News):
+    """Some runs changed on the server; a burst arrives as one batch, each run once."""
+
+    batch: ChangeBatch
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class Reload(News):
+    """Load whatever is shown anew."""
+
+    reason: ReloadReason
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """One reload is as good as two, but a change of server is never hidden by another reason."""
+        return isinstance(message, Reload) and message.reason is not ReloadReason.SERVER_CHANGED
+
+
+class Tick(News):
+    """A minute passed, or ten seconds while something on the screen counts: repaint ages that changed."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Missed ticks are not made up for."""
+        return isinstance(message, Tick)
+
+
+class TimesChanged(News):
+    """The operator chose another way to write times (`session.time_style`)."""
+
+
+class WritingChanged(News):
+    """Writing was switched on or off, by the operator or by the link."""
+
+
+class Request(Message):
+    """Base of what a screen asks the app to open."""
+
+
+@dataclass
+class OpenRun(Request):
+    """Show a run; `tab` is one of overview, history, logs, tasks, params, raw."""
+
+    run_id: RunId
+    tab: str = "overview"
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenCreate(Request):
+    """Open the form for a new run: of a flow, like an old run, or from nothing."""
+
+    flow: Flow | None = None
+    source: FlowRun | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenSchedule(Request):
+    """Open the form for a run that starts later."""
+
+    flow: Flow | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenEditState(Request):
+    """Open the state form; its base is frozen from `run` as it is now."""
+
+    run: FlowRun
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenCancel(Request):
+    """Ask whether to cancel a run."""
+
+    run: FlowRun
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenRetry(Request):
+    """Ask whether to run these again, as new runs with the same parameters."""
+
+    runs: list[FlowRun] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenBulk(Request):
+    """Act on many runs; `verb` is set_state, cancel, retry or delete. The list is frozen here."""
+
+    verb: str
+    runs: list[FlowRun] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenNamed(Request):
+    """Open a screen by its name: flows, agents, connections, drafts, journal, help, runs."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class ShowRuns(Request):
+    """Show the list of runs with this filter text."""
+
+    filter: str
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class SwitchProfile(Request):
+    """Go to another server; the present one stays until the new one answers."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        super().__init__()

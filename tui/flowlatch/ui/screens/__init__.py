@@ -1,0 +1,1 @@
+"""One screen each: composes widgets, asks `live`, opens nothing on the wire."""

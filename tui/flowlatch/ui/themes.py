@@ -1,0 +1,195 @@
+"""Five themes. State colours are variables, so a style sheet says `$state-failed` and never a colour.
+
+Themes are calm: grey text on a quiet ground, one accent, colour only for states and for what needs the eye.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DEFAULT = "dark"
+
+
+def _states(
+    failed: str, late: str, running: str, waiting: str, success: str, cancelled: str, meta: str, unknown: str
+) -> dict[str, str]:
+    return {
+        "state-failed": failed,
+        "state-late": late,
+        "state-running": running,
+        "state-scheduled": waiting,
+        "state-pending": waiting,
+        "state-success": success,
+        "state-cancelled": cancelled,
+        "state-meta": meta,
+        "state-unknown": unknown,
+    }
+
+
+def _look(
+    muted: str, faint: str, rule: str, cursor: str, cursor_text: str, mark: str, changed: str, bad: str, bad_text: str
+) -> dict[str, str]:
+    """Variables of our own beside the states.
+
+    muted: secondary text; faint: what is there only if looked for; rule: lines; cursor: the row one is on; mark: marked
+    rows; changed: the Δ; bad and bad_text: the band that says OFFLINE or PROD.
+    """
+    return {
+        "muted": muted,
+        "faint": faint,
+        "rule": rule,
+        "cursor": cursor,
+        "cursor-text": cursor_text,
+        "mark": mark,
+        "changed": changed,
+        "bad": bad,
+        "bad-text": bad_text,
+    }
+
+
+DARK = Theme(
+    name="dark",
+    primary="#7aa2c4",
+    secondary="#5f8a8b",
+    accent="#7fb4ca",
+    warning="#d7a65f",
+    error="#d9736f",
+    success="#86ab7c",
+    foreground="#c8ccd4",
+    background="#15181d",
+    surface="#1a1e24",
+    panel="#20252d",
+    dark=True,
+    variables={
+        **_states("#e07a72", "#dba65a", "#74b2de", "#9aa3b2", "#8bb87f", "#b093c9", "#7fb0ab", "#d0a3b8"),
+        **_look("#8b94a3", "#5b6472", "#343b46", "#2b3644", "#ffffff", "#e3c06a", "#e3c06a", "#8c2f2f", "#ffe9e6"),
+        "footer-key-foreground": "#7fb4ca",
+        "input-selection-background": "#3b5168",
+        "block-cursor-background": "#2b3644",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "none",
+        "border": "#5b7a94",
+        "border-blurred": "#343b46",
+    },
+)
+LIGHT = Theme(
+    name="light",
+    primary="#2f6690",
+    secondary="#3f7d7e",
+    accent="#2f6690",
+    warning="#8f5b00",
+    error="#b3261e",
+    success="#2f6f33",
+    foreground="#23272e",
+    background="#fafaf7",
+    surface="#f3f3ee",
+    panel="#e9e9e2",
+    dark=False,
+    variables={
+        **_states("#b3261e", "#8f5b00", "#125a9c", "#5c6470", "#2f6f33", "#6f3f94", "#1f6f6b", "#8a3a5e"),
+        **_look("#5c6470", "#8d949e", "#cfcfc6", "#d7e3ee", "#101418", "#7a5600", "#7a5600", "#b3261e", "#ffffff"),
+        "footer-key-foreground": "#2f6690",
+        "block-cursor-background": "#d7e3ee",
+        "block-cursor-foreground": "#101418",
+        "block-cursor-text-style": "none",
+        "border": "#2f6690",
+        "border-blurred": "#cfcfc6",
+    },
+)
+HIGH_CONTRAST = Theme(
+    name="high-contrast",
+    primary="#6cc6ff",
+    secondary="#6cc6ff",
+    accent="#ffe14d",
+    warning="#ffd24d",
+    error="#ff6b5e",
+    success="#6eff7a",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#101010",
+    dark=True,
+    variables={
+        **_states("#ff7a6e", "#ffd24d", "#6cc6ff", "#ffffff", "#6eff7a", "#e5a8ff", "#5ff2e4", "#ff9fd0"),
+        **_look("#e0e0e0", "#b0b0b0", "#8a8a8a", "#ffffff", "#000000", "#ffe14d", "#ffe14d", "#ff3b30", "#000000"),
+        "block-cursor-background": "#ffffff",
+        "block-cursor-foreground": "#000000",
+        "border": "#ffffff",
+        "border-blurred": "#b0b0b0",
+    },
+)
+COLOUR_BLIND = Theme(
+    name="colour-blind",
+    primary="#56b4e9",
+    secondary="#0072b2",
+    accent="#56b4e9",
+    warning="#e69f00",
+    error="#e69f00",
+    success="#56b4e9",
+    foreground="#d5d9e0",
+    background="#14171c",
+    surface="#191d23",
+    panel="#20252d",
+    dark=True,
+    variables={
+        **_states("#f0902f", "#f5c242", "#f2f2f2", "#9aa3b2", "#56b4e9", "#8f98a6", "#7fa6c9", "#d9d0c4"),
+        **_look("#8f98a6", "#616a78", "#363d48", "#263b50", "#ffffff", "#f5c242", "#f5c242", "#b35c00", "#ffffff"),
+        "block-cursor-background": "#263b50",
+        "block-cursor-foreground": "#ffffff",
+        "border": "#56b4e9",
+        "border-blurred": "#363d48",
+    },
+)
+TERMINAL = Theme(
+    name="terminal",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    accent="ansi_cyan",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    variables={
+        **_states(
+            "ansi_red",
+            "ansi_yellow",
+            "ansi_blue",
+            "ansi_default",
+            "ansi_green",
+            "ansi_magenta",
+            "ansi_cyan",
+            "ansi_bright_magenta",
+        ),
+        **_look(
+            "ansi_default",
+            "ansi_bright_black",
+            "ansi_bright_black",
+            "ansi_blue",
+            "ansi_bright_white",
+            "ansi_yellow",
+            "ansi_yellow",
+            "ansi_red",
+            "ansi_bright_white",
+        ),
+        "block-cursor-background": "ansi_blue",
+        "block-cursor-foreground": "ansi_bright_white",
+        "border": "ansi_cyan",
+        "border-blurred": "ansi_bright_black",
+    },
+)
+THEMES = {theme.name: theme for theme in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND, TERMINAL)}
+VARIABLES = tuple(DARK.variables)
+
+
+def theme_named(name: str) -> tuple[str, str | None]:
+    """Return a theme's name that exists, and one line if it is not the one asked for."""
+    wanted = {"color-blind": "colour-blind", "contrast": "high-contrast"}.get(name, name)
+    if wanted in THEMES:
+        return wanted, None
+    return DEFAULT, f"theme {name!r} is unknown; known: {', '.join(THEMES)}"
