@@ -1,0 +1,166 @@
+"""What every screen shares: the top line, the connection band, the status line, the key line; and dialogs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, TextArea
+
+from flowlatch.live.session import Session
+from flowlatch.ui.messages import LinkChanged, Reload, Tick, TimesChanged, WritingChanged
+from flowlatch.ui.screens import link_text
+from flowlatch.ui.widgets.connection_bar import ConnectionBar
+from flowlatch.ui.widgets.key_line import KeyLine
+from flowlatch.ui.widgets.line import StatusLine, TopLine
+
+T = TypeVar("T")
+WIDE = 110
+"""From this width on, screens show a second column."""
+ROOMY = 100
+"""From this width on, one-line extras find room."""
+
+
+class _Linked(Screen[T]):
+    """A screen that knows its server and says so at the top."""
+
+    BINDINGS: ClassVar[list[Binding]] = []  # type: ignore[assignment]
+    title_text: Content = Content("")
+    letters_are_keys = True
+    """False on forms: the band then offers ctrl+r only."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+    def on_mount(self) -> None:
+        """Say where we are, at once and whenever it changes."""
+        self.set_class(self.session.profile.production, "production")
+        self._ticking = self.set_interval(1.0, self.show_link, pause=True)
+        self.show_link()
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        """Repaint what tells about the link."""
+        self.show_link()
+
+    def on_reload(self, message: Reload) -> None:
+        """Repaint the server's name: it may be another one."""
+        self.show_link()
+
+    def on_tick(self, message: Tick) -> None:
+        """Repaint clock and age."""
+        self.show_link()
+
+    def on_times_changed(self, message: TimesChanged) -> None:
+        """Repaint the clock."""
+        self.show_link()
+
+    def on_writing_changed(self, message: WritingChanged) -> None:
+        """Repaint the mode, and the keys that are on."""
+        self.show_link()
+        self.refresh_bindings()
+
+    def on_app_focus(self) -> None:
+        """Count again once somebody looks."""
+        self.show_link()
+
+    def show_link(self) -> None:
+        """Show the band while there is no link; it counts by the second only then, and only while looked at."""
+        bars = self.query(ConnectionBar)
+        if not bars:
+            return
+        lines = link_text.band(self.session, letters_are_keys=self.letters_are_keys and not self._is_typing())
+        bars.first().show(lines, calm=link_text.band_is_calm(self.session))
+        is_counting = len(lines) > 1 and self.app.app_focus and self.is_current
+        if is_counting:
+            self._ticking.resume()
+        else:
+            self._ticking.pause()
+
+    def _is_typing(self) -> bool:
+        return isinstance(self.focused, Input | TextArea)
+
+
+class FlowScreen(_Linked[T]):
+    """A full screen: subclasses give `body()`, call `show_title`, and may override `status_left` and `status_right`."""
+
+    DEFAULT_CSS = """
+    FlowScreen { layers: base band; layout: vertical; background: $background; }
+    FlowScreen.production { border-left: outer $bad; }
+    FlowScreen #body { height: 1fr; width: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Stack band, top line, body, status line and key line."""
+        yield ConnectionBar()
+        yield TopLine(id="top")
+        with Vertical(id="body"):
+            yield from self.body()
+        yield StatusLine(id="status")
+        yield KeyLine(id="keys")
+
+    def body(self) -> ComposeResult:
+        """Return the widgets between top line and status line."""
+        raise NotImplementedError
+
+    def show_title(self, title: Content) -> None:
+        """Show what this screen is about, behind the server's name."""
+        self.title_text = title
+        self.show_link()
+
+    def show_link(self) -> None:
+        """Show server, mode and clock at the top and freshness below."""
+        super().show_link()
+        if not self.is_mounted:
+            return
+        top = self.query_one(TopLine)
+        top.set_class(self.session.profile.production, "production")
+        left = link_text.server_name(self.session)
+        if self.title_text.plain:
+            left = Content.assemble(left, ("  │  ", "$faint"), self.title_text)
+        chips = [link_text.mode(self.session)] if self.size.width >= ROOMY else []
+        top.show(left, Content("   ").join([Content(text) for text in (*chips, link_text.wall_clock(self.session))]))
+        self.query_one(StatusLine).show(self.status_left(), self.status_right())
+
+    def status_left(self) -> Content:
+        """Return the left end of the status line: the freshness of the data."""
+        return link_text.freshness(self.session)
+
+    def status_right(self) -> Content:
+        """Return the right end: lock level where there is room, and the mode."""
+        mode = link_text.mode(self.session)
+        style = "$muted" if mode == "READ-WRITE" else "$state-late bold"
+        chips = [Content.styled(mode, style)]
+        if self.size.width >= ROOMY and link_text.lock(self.session):
+            chips.insert(0, Content(link_text.lock(self.session)))
+        return Content("   ").join(chips)
+
+
+class FlowModal(_Linked[T], ModalScreen[T]):
+    """A dialog in a box over the screen below. Nothing that happens on the server closes or retargets it."""
+
+    DEFAULT_CSS = """
+    FlowModal { layers: base band; align: center middle; background: $background 60%; }
+    FlowModal:ansi { background: ansi_default; }
+    FlowModal > #box {
+        width: 76; max-width: 96%; height: auto; max-height: 90%;
+        border: round $border; background: $surface; padding: 0 1; border-title-color: $foreground;
+    }
+    FlowModal.production > #box { border: heavy $bad; }
+    FlowModal > ConnectionBar { width: 100%; }
+    """
+    letters_are_keys = False
+
+    def compose(self) -> ComposeResult:
+        """Put the band over a box with the dialog's body."""
+        yield ConnectionBar()
+        with Vertical(id="box"):
+            yield from self.body()
+
+    def body(self) -> ComposeResult:
+        """Return the widgets in the box."""
+        raise NotImplementedError

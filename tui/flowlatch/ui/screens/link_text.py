@@ -1,0 +1,108 @@
+"""What a screen says about its server: pure functions from a session to text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual.content import Content
+
+from flowlatch.api.backend import Locking
+from flowlatch.live.link import Phase
+from flowlatch.live.session import Session
+from flowlatch.text import one_line
+from flowlatch.ui.format import clock, duration
+
+LOCKS = {
+    Locking.ENFORCED: "by server",
+    Locking.CHECKED: "checked by client (small gap)",
+    Locking.NONE: "none",
+}
+"""Lock level → what the lock chip says (ux.md §2)."""
+_HEADLINES = {
+    Phase.OFFLINE: "OFFLINE",
+    Phase.FOREIGN: "NO SERVER FOR US",
+    Phase.UNAUTHORIZED: "TOKEN REFUSED",
+}
+
+
+def server_name(session: Session) -> Content:
+    """Return `prod PROD · flowlatch · ops:4200` for the top line."""
+    capabilities = session.capabilities
+    address = session.url.split("://", 1)[-1].split("/", 1)[0]
+    parts = [Content.styled(one_line(session.profile.name, 30), "bold")]
+    if session.profile.production:
+        parts.append(Content("PROD"))
+    if capabilities:
+        parts.append(Content(str(capabilities.kind)))
+    if address:
+        parts.append(Content(one_line(address, 40)))
+    if not session.profile.verify:
+        parts.append(Content.styled("NOT VERIFIED", "$error bold"))
+    return Content(" · ").join(parts)
+
+
+def mode(session: Session) -> str:
+    """Return READ-WRITE or READ-ONLY; while there is no link changes are off for that reason."""
+    if not session.link.is_online:
+        return "CHANGES OFF"
+    return "READ-WRITE" if session.why_read_only is None else "READ-ONLY"
+
+
+def wall_clock(session: Session) -> str:
+    """Return the server's time of day in the operator's zone, with its offset and without seconds."""
+    return clock(session.now(), session.local_zone)
+
+
+def freshness(session: Session, *, is_frozen: bool = False, frozen_at: datetime | None = None) -> Content:
+    """Return `● live`, or how old the data is, or FROZEN (ux.md rows 2 and 3)."""
+    now = session.local_now()
+    if is_frozen:
+        since = f" since {clock(frozen_at, session.local_zone, seconds=True)}" if frozen_at else ""
+        return Content.styled(f"FROZEN{since}", "$state-late bold reverse")
+    if session.link.is_live(now):
+        return Content.assemble(("●", "$state-success"), " live")
+    age = session.link.age_s(now)
+    if age is None:
+        return Content.styled("○ no data yet", "$state-late")
+    return Content.styled(f"○ data {duration(age)} old", "$state-late")
+
+
+def lock(session: Session) -> str:
+    """Return the lock chip, e.g. `lock: by server`; empty before the first connection."""
+    return f"lock: {LOCKS[session.capabilities.locking]}" if session.capabilities else ""
+
+
+def band(session: Session, *, letters_are_keys: bool) -> tuple[Content, ...]:
+    """Return the lines of the connection band; none while the link is up.
+
+    With `letters_are_keys` False (forms, prompts) only ctrl+r is offered: letters are text there.
+    """
+    link, now, zone = session.link, session.local_now(), session.local_zone
+    if link.phase is Phase.ONLINE:
+        return ()
+    if link.phase is Phase.CONNECTING:
+        return (Content(f"connecting to {one_line(session.url or session.profile.name, 80)} …"),)
+    since = ""
+    if link.since:
+        since = f" since {link.since.astimezone(zone):%H:%M:%S} ({duration(now - link.since)})"
+    first = f"{_HEADLINES[link.phase]}{since}: {one_line(link.reason, 160)}"
+    if link.last_data_at:
+        shown = f"showing data from {link.last_data_at.astimezone(zone):%H:%M:%S}; changes are off"
+    else:
+        shown = "nothing to show yet; changes are off"
+    next_try = "trying now …"
+    if link.next_try_at:
+        next_try = f"next try in {duration(max((link.next_try_at - now).total_seconds(), 0))}"
+    keys: list[Content | str] = [Content.styled("ctrl+r", "bold"), " Try now"]
+    if letters_are_keys:
+        keys += ["  ", Content.styled("C", "bold"), " Switch"]
+    return (
+        Content.styled(first, "bold"),
+        Content(f"{shown} · {next_try}"),
+        Content.assemble(*keys),
+    )
+
+
+def band_is_calm(session: Session) -> bool:
+    """True while the band only says that the first connection is being made."""
+    return session.link.phase is Phase.CONNECTING
