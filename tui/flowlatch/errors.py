@@ -114,19 +114,26 @@ class Current:
 class VersionConflict(BackendError):
     """The run has another version than the one the change was based on. Nothing was written.
 
-    `current` is None only where the server does not tell and reading back failed.
+    `current` is None only where the server does not tell and reading back failed. `overwrote` is True for a conflict
+    seen after the fact on a server that does not lock: the change was written, over the state in `current`.
     Source: `extensions` of VERSION_LOCKING_ERROR.
     """
 
     exit_code = 5
     code = "VERSION_CONFLICT"
 
-    def __init__(self, run_id: str, expected_version: int, current: Current | None) -> None:
-        now = f"it has version {current.version} ({current.state}) now" if current else "its version is another one now"
+    def __init__(self, run_id: str, expected_version: int, current: Current | None, *, overwrote: bool = False) -> None:
+        if overwrote and current:
+            now = f"but version {current.version} ({current.state}) came in between and was overwritten"
+        elif current:
+            now = f"it has version {current.version} ({current.state}) now"
+        else:
+            now = "its version is another one now"
         super().__init__(f"flow run {run_id} changed: version {expected_version} was expected, {now}")
         self.run_id = run_id
         self.expected_version = expected_version
         self.current = current
+        self.overwrote = overwrote
 
     @property
     def version(self) -> int | None:

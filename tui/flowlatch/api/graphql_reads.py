@@ -1,0 +1,156 @@
+"""What the GraphQL backend reads. Mixed into `graphql.GraphQLBackend`; documents in `documents.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flowlatch.api import convert, documents, filters
+from flowlatch.api.call import Caller
+from flowlatch.api.documents import Dialect
+from flowlatch.api.http import TooLarge
+from flowlatch.errors import ForeignServer, NotFound
+from flowlatch.model.query import Count, RunPage, RunQuery
+from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, RunId, TaskRun
+from flowlatch.model.state import State
+from flowlatch.text import one_line
+
+COUNT_LIMIT = 10_000
+"""Counting stops here; more is shown as "10,000+"."""
+
+
+class GraphQLReads:
+    """Reads over one `Caller`; see `backend.Backend` for what each method promises."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._call = caller
+        self._dialect = Dialect(is_ours=True)
+        self._skew = timedelta()
+
+    def _now(self) -> datetime:
+        """The server's clock, as far as it is known without asking."""
+        return datetime.now(UTC) + self._skew
+
+    async def server_now(self) -> datetime:
+        """Ask the server for its clock; the `Date` header where it has no field for it (1 s exact)."""
+        if not self._dialect.is_ours:
+            await self._call.read(documents.HELLO)
+            self._skew = timedelta(seconds=self._call.link.skew_s)
+            return self._now()
+        answer = await self._call.read(documents.NOW)
+        return self._note_now(convert.child(convert.child(answer, "api"), "capabilities"))
+
+    def _note_now(self, capabilities: dict[str, Any]) -> datetime:
+        try:
+            now = convert.time(capabilities, "now")
+        except convert.Unreadable:
+            now = None
+        self._skew = (now - datetime.now(UTC)) if now else timedelta(seconds=self._call.link.skew_s)
+        return self._now()
+
+    async def page(self, query: RunQuery, *, with_total: bool = True) -> RunPage:
+        """Return one page of runs; without their messages when these make the answer too large."""
+        where = filters.where(query, self._now())
+        variables = {
+            "where": where,
+            "order_by": filters.order_by(query.sort),
+            "limit": query.limit,
+            "offset": query.offset,
+        }
+        try:
+            answer = await self._call.read(self._dialect.page, variables)
+        except TooLarge:
+            answer = await self._call.read(self._dialect.page_without_messages, variables)
+        runs, unreadable = convert.rows(answer.get("flow_run"), convert.flow_run)
+        runs, repeats = convert.without_repeats(runs)
+        total = (await self._counts([where]))[0] if with_total else None
+        return RunPage(
+            rows=runs,
+            offset=query.offset,
+            total=total.value if total else None,
+            total_is_exact=total.is_exact if total else True,
+            unreadable=unreadable + repeats,
+        )
+
+    async def counts(self, queries: Mapping[str, RunQuery]) -> dict[str, Count]:
+        """Return how many runs match each query, counted up to 10,000, in one request."""
+        if not queries:
+            return {}
+        now = self._now()
+        counts = await self._counts([filters.where(query, now) for query in queries.values()])
+        return dict(zip(queries, counts, strict=True))
+
+    async def _counts(self, conditions: list[filters.Where]) -> list[Count]:
+        variables: dict[str, Any] = {f"w{index}": where for index, where in enumerate(conditions)}
+        variables["limit"] = COUNT_LIMIT + 1
+        answer = await self._call.read(documents.counts(len(conditions)), variables)
+        return [self._count(answer, f"c{index}") for index in range(len(conditions))]
+
+    def _count(self, answer: dict[str, Any], field: str) -> Count:
+        try:
+            value = convert.required_number(convert.child(convert.child(answer, field), "aggregate"), "count")
+        except convert.Unreadable as error:
+            raise ForeignServer(f"{one_line(self._call.link.url)}: the answer holds no count") from error
+        return Count(value=min(value, COUNT_LIMIT), is_exact=value <= COUNT_LIMIT)
+
+    async def run(self, run_id: RunId) -> FlowRun:
+        """Return the whole run. Raises `NotFound`."""
+        row = (await self._call.read(self._dialect.run, {"id": run_id})).get("flow_run_by_pk")
+        if row is None:
+            raise NotFound(f"no flow run has the id {one_line(run_id, 60)}")
+        try:
+            return convert.flow_run(row, is_whole=True)
+        except convert.Unreadable as error:
+            raise ForeignServer(f"flow run {one_line(run_id, 60)} is unreadable: {error}") from error
+
+    async def history(self, run_id: RunId, *, after_version: int = 0) -> list[State]:
+        """Return the states of a run with a version above `after_version`, oldest first."""
+        answer = await self._call.read(self._dialect.history, {"id": run_id, "after": after_version})
+        return convert.rows(answer.get("flow_run_state"), convert.state)[0]
+
+    async def task_runs(self, run_id: RunId) -> list[TaskRun]:
+        """Return the task runs in the order they were made, mapped children behind their parent."""
+        answer = await self._call.read(documents.TASK_RUNS, {"id": run_id})
+        found = convert.rows(answer.get("task_run"), convert.task_run)[0]
+        place: dict[str, int] = {}
+        for task in found:
+            place.setdefault(task.task_slug or task.id, len(place))
+        return sorted(found, key=lambda task: (place[task.task_slug or task.id], task.map_index))
+
+    async def logs(self, run_id: RunId, *, after: LogLine | None = None, limit: int = 1000) -> list[LogLine]:
+        """Return the newest lines, or those behind `after`, oldest first."""
+        where: dict[str, Any] = {"flow_run_id": {"_eq": run_id}}
+        if after is None:
+            order = [{"timestamp": "desc"}, {"created": "desc"}]
+        else:
+            where["timestamp"] = {"_gte": after.timestamp.isoformat()}
+            order = [{"timestamp": "asc"}, {"created": "asc"}]
+        variables = {"where": where, "order_by": order, "limit": limit + (after is not None)}
+        lines = convert.rows((await self._call.read(documents.LOGS, variables)).get("log"), convert.log_line)[0]
+        if after is None:
+            return lines[::-1]
+        ids = [line.id for line in lines]
+        return lines[ids.index(after.id) + 1 :] if after.id in ids else lines
+
+    async def flows(self, *, text: str = "", archived: bool = False, limit: int = 200) -> list[Flow]:
+        """Return the newest version of each flow whose name contains `text`, by name."""
+        where: dict[str, Any] = {} if archived else {"archived": {"_eq": False}}
+        if text:
+            where["name"] = {"_ilike": filters.contains(text)}
+        answer = await self._call.read(documents.FLOWS, {"where": where, "limit": limit})
+        return convert.rows(answer.get("flow"), convert.flow)[0]
+
+    async def flow(self, flow_id: FlowId) -> Flow:
+        """Return one flow version. Raises `NotFound`."""
+        row = (await self._call.read(documents.FLOW, {"id": flow_id})).get("flow_by_pk")
+        if row is None:
+            raise NotFound(f"no flow has the id {one_line(flow_id, 60)}")
+        try:
+            return convert.flow(row)
+        except convert.Unreadable as error:
+            raise ForeignServer(f"flow {one_line(flow_id, 60)} is unreadable: {error}") from error
+
+    async def agents(self) -> list[Agent]:
+        """Return the agents, the one last heard of first."""
+        return convert.rows((await self._call.read(documents.AGENTS)).get("agent"), convert.agent)[0]

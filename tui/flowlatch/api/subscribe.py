@@ -1,0 +1,133 @@
+"""A GraphQL subscription over graphql-transport-ws, by gql's websocket transport (imported late: 0.2 s)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from flowlatch.api.call import error_of
+from flowlatch.api.http import CONNECT_S, MAX_ANSWER_BYTES, Link
+from flowlatch.config import is_loopback
+from flowlatch.errors import BackendError, Unauthorized, Unreachable
+from flowlatch.text import one_line
+
+ACK_S = 5.0
+SILENCE_S = 15.0
+"""The server pings when it has been silent for 5 s; after three missed ones the connection counts as dead."""
+CLOSE_S = 1.0
+_TOO_LARGE, _UNAUTHORIZED = 1009, (4401, 4403)
+
+for _name in ("gql", "websockets"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class NoPush(Unreachable):
+    """The websocket could not be opened, though the server may answer over HTTP: poll instead."""
+
+
+class MessageTooLarge(Unreachable):
+    """The server wanted to push more than 16 MB at once; the connection is closed."""
+
+
+async def subscribe(
+    link: Link, document: str, variables: Mapping[str, Any]
+) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """Yield the `data` of each message, and None for each ping of the server: a sign of life.
+
+    Raises `NoPush` before the first message, `Unreachable` when the connection is lost or silent for 15 s,
+    `MessageTooLarge`, and the errors of `call.error_of`.
+    """
+    from gql import gql
+    from gql.transport.websockets import WebsocketsTransport
+
+    transport = WebsocketsTransport(
+        url="ws" + link.url.removeprefix("http"),
+        headers=link.headers(),
+        ssl=link.ssl_context or False,
+        subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+        connect_timeout=CONNECT_S,
+        ack_timeout=ACK_S,
+        close_timeout=CLOSE_S,
+        keep_alive_timeout=SILENCE_S,
+        connect_args={
+            "max_size": MAX_ANSWER_BYTES,
+            "close_timeout": CLOSE_S,
+            "proxy": None if is_loopback(link.url) else True,
+        },
+    )
+    await _open(transport, link)
+    request = gql(document)
+    request.variable_values = dict(variables)
+    messages = transport.subscribe(request)
+    waiting: set[asyncio.Task[Any]] = set()
+    try:
+        answer = asyncio.create_task(_next(messages))
+        ping = asyncio.create_task(transport.ping_received.wait())
+        waiting = {answer, ping}
+        while True:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            waiting -= done
+            if ping in done:
+                transport.ping_received.clear()
+                ping = asyncio.create_task(transport.ping_received.wait())
+                waiting.add(ping)
+            if answer in done:
+                data = _data(answer, link)
+                answer = asyncio.create_task(_next(messages))
+                waiting.add(answer)
+                yield data
+            else:
+                yield None
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await transport.close()
+
+
+async def _open(transport: Any, link: Link) -> None:
+    from gql.transport.exceptions import TransportError
+
+    try:
+        await transport.connect()
+    except (TransportError, TimeoutError, OSError) as error:
+        await transport.close()
+        raise _lost(error, link, NoPush) from error
+
+
+async def _next(messages: Any) -> Any:
+    """Return the next result; None when the server has completed the subscription."""
+    return await anext(messages, None)
+
+
+def _data(answer: asyncio.Task[Any], link: Link) -> dict[str, Any]:
+    from gql.transport.exceptions import TransportError, TransportQueryError
+
+    try:
+        result = answer.result()
+    except TransportQueryError as error:
+        raise error_of(error.errors or [{"message": "the subscription was refused"}]) from error
+    except TransportError as error:
+        raise _lost(error, link, Unreachable) from error
+    if result is None:
+        raise Unreachable(f"{one_line(link.url, 120)}: the server ended the live connection")
+    if result.errors:
+        raise error_of(list(result.errors))
+    return result.data if isinstance(result.data, dict) else {}
+
+
+def _lost(error: BaseException, link: Link, kind: type[Unreachable]) -> BackendError:
+    """Return our error for a connection that failed: by the close code where there is one."""
+    where = one_line(link.url, 120)
+    cause: BaseException | None = error
+    while cause is not None:
+        received = getattr(cause, "rcvd", None) or getattr(cause, "sent", None)
+        code = getattr(received, "code", None)
+        if code in _UNAUTHORIZED:
+            return Unauthorized("the server wants a token, or another one")
+        if code == _TOO_LARGE:
+            return MessageTooLarge(f"{where}: more than {MAX_ANSWER_BYTES // 2**20} MB of changes at once")
+        cause = cause.__cause__
+    return kind(f"{where}: the live connection failed ({one_line(error.__cause__ or error, 120) or 'timed out'})")
