@@ -56,11 +56,14 @@ class RunQuery(BaseModel):
     """State names, any of them; empty = every state."""
     not_states: tuple[str, ...] = ()
     late: bool = False
-    """Only runs that wait and are more than 15 s past their start."""
+    """Runs that wait and are more than 15 s past their start: only these, or with `states` these as well."""
     flow: str = ""
+    not_flow: str = ""
     flow_ids: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     """Labels, all of them."""
+    not_labels: tuple[str, ...] = ()
+    """Labels, none of them."""
     name: str = ""
     key: str = ""
     """Idempotency key."""
