@@ -1,0 +1,115 @@
+"""What was typed and not sent, kept on disk until somebody discards it or it was sent (ux.md row 47).
+
+One file for each draft, 0600, renamed into place, so that a crash leaves the old or the new one and never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from flowlatch.model.run import Frozen, RunId
+from flowlatch.text import one_line
+
+
+class DraftKind(StrEnum):
+    """Which form a draft belongs to."""
+
+    EDIT = "edit"
+    CREATE = "create"
+    SCHEDULE = "schedule"
+
+
+def new_draft_id() -> str:
+    """Return an id for a new draft."""
+    return uuid.uuid4().hex
+
+
+class Draft(Frozen):
+    """One form as it was typed. `fields` is the form's own; texts are raw."""
+
+    id: str = Field(default_factory=new_draft_id, pattern=r"^[0-9a-f]{32}$")
+    kind: DraftKind
+    profile: str = ""
+    server_id: str = ""
+    """The database it was meant for; a draft never goes to another one unseen."""
+    title: str = ""
+    """What the list of drafts shows, e.g. `Failed on etl-orders / amber-lynx`."""
+    run_id: RunId | None = None
+    base_version: int | None = None
+    """The version an edit was based on."""
+    fields: dict[str, Any] = {}
+    saved_at: datetime
+    is_unknown: bool = False
+    """True when it was sent and its outcome is not known."""
+
+
+class Drafts:
+    """The drafts of this machine's user. Writing never raises: `problem` says when one could not be kept."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.problem: str | None = None
+        """One line while the last write failed, else None."""
+
+    def save(self, draft: Draft) -> None:
+        """Keep a draft, in the place of an older one with the same id."""
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.directory, prefix=".", suffix=".new")
+            try:
+                with os.fdopen(handle, "w", encoding="ascii") as file:
+                    json.dump(draft.model_dump(mode="json"), file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(name, self._path(draft.id))
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+            self.problem = None
+        except OSError as error:
+            self.problem = f"draft not kept, {one_line(self.directory)}: {one_line(error.strerror or 'failed')}"
+
+    def discard(self, draft_id: str) -> None:
+        """Forget a draft; nothing happens when there is none."""
+        try:
+            self._path(draft_id).unlink(missing_ok=True)
+        except OSError as error:
+            self.problem = f"draft not discarded: {one_line(error.strerror or 'failed')}"
+
+    def all(self) -> list[Draft]:
+        """Return the drafts, newest first. Files that cannot be read stay and are passed over."""
+        try:
+            paths = sorted(self.directory.glob("*.json"))
+        except OSError:
+            return []
+        found = [draft for path in paths if (draft := _read(path)) is not None]
+        return sorted(found, key=lambda draft: draft.saved_at, reverse=True)
+
+    def count(self) -> int:
+        """Return how many drafts there are: what makes quitting ask."""
+        return len(self.all())
+
+    def of_run(self, run_id: RunId, server_id: str) -> Draft | None:
+        """Return the newest draft for a run of that database."""
+        return next((draft for draft in self.all() if draft.run_id == run_id and draft.server_id == server_id), None)
+
+    def _path(self, draft_id: str) -> Path:
+        if not draft_id.isalnum():
+            raise ValueError("a draft id has letters and digits only")
+        return self.directory / f"{draft_id}.json"
+
+
+def _read(path: Path) -> Draft | None:
+    try:
+        return Draft.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
