@@ -7,8 +7,9 @@
     re:^load-\\d+                          a pattern for the rows already loaded; the server is not asked
 
 `state:` takes a state's name or a family (failed, running, success, scheduled, pending, cancelled, late), several with
-commas; `=Failed` is that state alone. `since:` and `until:` take `90s 30m 2h 7d 4w` back from now (`+2h` ahead), `now`, `today`, `yesterday`,
-`tomorrow`, `14:00`, `2026-11-23`, `2026-11-23T14:00`, the last four in the operator's zone. Case is ignored.
+commas; `=Failed` is that state alone. `since:` and `until:` take `90s 30m 2h 7d 4w` back from now (`+2h` ahead), `now`,
+`today`, `yesterday`, `tomorrow`, `14:00`, `2026-11-23`, `2026-11-23T14:00`, the last four in the operator's zone.
+Case is ignored.
 """
 
 from __future__ import annotations
