@@ -6,7 +6,7 @@ returns only once it is durable. Reads are SQL statements compiled by the server
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -72,6 +72,10 @@ class Tx(Protocol):
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
         """Run one statement and return the driver's cursor."""
+        ...
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any] | dict[str, Any]]) -> Any:
+        """Run one statement for each of `rows`."""
         ...
 
     def new_id(self) -> str:

@@ -253,8 +253,8 @@ flow_run = _table(
     Index("flow_run_created", "created"),
     Index("flow_run_name_order", "name"),
     Index("flow_run_change", "change_seq", unique=True),
-    # The queue: only waiting states have a start time, so this one stays small.
-    Index("flow_run_due", "state", "state_start_time", sqlite_where=text("state_start_time IS NOT NULL")),
+    # The queue: only waiting states have a start time, so this one stays small; agents walk it in order.
+    Index("flow_run_due", "state_start_time", sqlite_where=text("state_start_time IS NOT NULL")),
     Index("flow_run_key", "idempotency_key", sqlite_where=text("idempotency_key IS NOT NULL")),
     Index("flow_run_agent", "agent_id", sqlite_where=text("agent_id IS NOT NULL")),
 )
@@ -282,7 +282,7 @@ task_run = _table(
     Index("task_run_place", "flow_run_id", "task_id", "map_index", unique=True),
     Index("task_run_task", "task_id"),
     Index("task_run_state_time", "state", "state_timestamp"),
-    Index("task_run_due", "state", "state_start_time", sqlite_where=text("state_start_time IS NOT NULL")),
+    Index("task_run_due", "state_start_time", sqlite_where=text("state_start_time IS NOT NULL")),
     Index("task_run_cache", "cache_key", sqlite_where=text("cache_key IS NOT NULL")),
 )
 
@@ -342,7 +342,13 @@ idempotency = Table(
     metadata,
     Column("flow_id", Uuid, ForeignKey("flow.id", ondelete="CASCADE"), primary_key=True),
     Column("key", Text, primary_key=True),
-    _owner("flow_run_id", "flow_run"),
+    # checked at COMMIT: the statement that claims a key stands before the one that makes its run
+    Column(
+        "flow_run_id",
+        Uuid,
+        ForeignKey("flow_run.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
     _required("expires_at", Timestamp),  # last use + window; from then on the key is free
     _required("uses", Integer),  # creates answered with this run, the first included
     _required("fingerprints", Json),  # input name -> SHA-256 of its canonical JSON, at the first use

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -84,6 +84,10 @@ class SqliteTx:
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement and return the driver's cursor."""
         return self._connection.execute(sql, parameters)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any] | dict[str, Any]]) -> sqlite3.Cursor:
+        """Run one statement for each of `rows`."""
+        return self._connection.executemany(sql, rows)
 
     def changed(self, run_id: str, kind: str) -> int:
         """Note a change of a run and return its place in the sequence; see `base.Tx`."""

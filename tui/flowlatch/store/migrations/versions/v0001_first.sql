@@ -195,7 +195,7 @@ CREATE UNIQUE INDEX flow_run_change ON flow_run (change_seq)
 ---
 CREATE INDEX flow_run_created ON flow_run (created)
 ---
-CREATE INDEX flow_run_due ON flow_run (state, state_start_time) WHERE state_start_time IS NOT NULL
+CREATE INDEX flow_run_due ON flow_run (state_start_time) WHERE state_start_time IS NOT NULL
 ---
 CREATE INDEX flow_run_flow_state_time ON flow_run (flow_id, state, scheduled_start_time)
 ---
@@ -297,7 +297,7 @@ CREATE TABLE idempotency (
 	fingerprints TEXT NOT NULL,
 	PRIMARY KEY (flow_id, "key"),
 	FOREIGN KEY(flow_id) REFERENCES flow (id) ON DELETE CASCADE,
-	FOREIGN KEY(flow_run_id) REFERENCES flow_run (id) ON DELETE CASCADE
+	FOREIGN KEY(flow_run_id) REFERENCES flow_run (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 )
  WITHOUT ROWID
 ---
@@ -359,7 +359,7 @@ CREATE TABLE task_run (
 ---
 CREATE INDEX task_run_cache ON task_run (cache_key) WHERE cache_key IS NOT NULL
 ---
-CREATE INDEX task_run_due ON task_run (state, state_start_time) WHERE state_start_time IS NOT NULL
+CREATE INDEX task_run_due ON task_run (state_start_time) WHERE state_start_time IS NOT NULL
 ---
 CREATE UNIQUE INDEX task_run_place ON task_run (flow_run_id, task_id, map_index)
 ---
