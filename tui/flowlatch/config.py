@@ -98,13 +98,16 @@ def resolve(
     token_stdin: bool = False,
     ca_file: str | Path | None = None,
     read_only: bool = False,
+    token: Secret | None = None,
+    actor: str | None = None,
     environ: Mapping[str, str] = os.environ,
     stdin: IO[str] | None = None,
 ) -> Target:
     """Decide which server is meant and with which token: option, environment, profile, default, in this order.
 
     A token goes only to the URL it was given with: a profile's to the profile's, the environment's to
-    `FLOWLATCH_SERVER` or, without that, to `--server`. Raises `ConfigError`.
+    `FLOWLATCH_SERVER` or, without that, to `--server`. `token` and `actor` are given by code and win. Raises
+    `ConfigError`.
     """
     chosen, url_from = _chosen(settings, profile, server, environ)
     changes: dict[str, Any] = {}
@@ -115,8 +118,9 @@ def resolve(
     chosen = chosen.model_copy(update=changes)
     if chosen.ca_file and not Path(chosen.ca_file).expanduser().is_file():
         raise ConfigError(f"CA file {one_line(chosen.ca_file)}: no such file")
-    token: Secret | None
-    if token_file is not None:
+    if token is not None:
+        pass
+    elif token_file is not None:
         token = secret_from_file(Path(token_file))
     elif token_stdin:
         token = secret_from((stdin or sys.stdin).readline(), "token from standard input")
@@ -129,7 +133,7 @@ def resolve(
             f"{one_line(chosen.url)}: a token would cross the network in clear text;"
             " use https, or a profile with insecure = true"
         )
-    return Target(chosen, token, default_actor(environ))
+    return Target(chosen, token, actor or default_actor(environ))
 
 
 def _chosen(
