@@ -1,0 +1,63 @@
+"""Fixtures for all tests: real servers, plain connections, an environment without the user's own settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import ServerProcess
+from tests.support.wire import Wire
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test its own FLOWLATCH_HOME and none of the user's FLOWLATCH_ settings; return that directory."""
+    for name in [*os.environ]:
+        if name.startswith("FLOWLATCH_") or name in ("NO_COLOR", "FORCE_COLOR", "SSH_CONNECTION", "SSH_TTY", "TMUX"):
+            monkeypatch.delenv(name)
+    directory = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FLOWLATCH_HOME", str(directory))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One running server for all tests of this process: make your own flows in it, never stop it."""
+    with ServerProcess(tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
+
+@pytest.fixture
+def shared_wire(shared_server: ServerProcess) -> Wire:
+    """A plain connection to the shared server."""
+    return shared_server.wire()
+
+
+@pytest.fixture
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServerProcess]]:
+    """Return `start(*options, env=None)`: a fresh server on a directory of its own, ended after the test."""
+    started: list[ServerProcess] = []
+
+    def start(*options: str, env: dict[str, str] | None = None) -> ServerProcess:
+        server = ServerProcess(tmp_path_factory.mktemp("server"), *options, env=env)
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in reversed(started):
+        server.close()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., ServerProcess]) -> ServerProcess:
+    """A fresh running server with an empty database, for this test alone."""
+    return start_server()
+
+
+@pytest.fixture
+def wire(server: ServerProcess) -> Wire:
+    """A plain connection to the fresh server."""
+    return server.wire()

@@ -1,0 +1,1 @@
+"""Real parts for the tests: server processes, terminals, plain requests, waiting."""
