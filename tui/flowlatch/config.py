@@ -140,18 +140,19 @@ def _chosen(
     settings: Settings, profile: str | None, server: str | None, environ: Mapping[str, str]
 ) -> tuple[Profile, Literal["option", "environment"] | None]:
     """Return the profile, and where its URL came from when it is none of the file's."""
-    if profile and server:
+    if profile is not None and server is not None:
         raise ConfigError("give --profile or --server, not both")
-    url_from: Literal["option", "environment"] | None = "option" if server else None
-    if not profile and not server:
-        profile, server = environ.get("FLOWLATCH_PROFILE", "").strip(), environ.get("FLOWLATCH_SERVER", "").strip()
+    url_from: Literal["option", "environment"] | None = "option" if server is not None else None
+    if profile is None and server is None:
+        profile = environ.get("FLOWLATCH_PROFILE", "").strip() or None
+        server = environ.get("FLOWLATCH_SERVER", "").strip() or None
         if profile and server:
             raise ConfigError("FLOWLATCH_PROFILE and FLOWLATCH_SERVER are both set; unset one")
         url_from = "environment" if server else None
-    if server:
+    if server is not None:
         url = checked_url(server)
         return Profile(name=urlsplit(url).netloc, url=url), url_from
-    name = profile or settings.default
+    name = settings.default if profile is None else profile
     if name in settings.unusable:
         raise ConfigError(settings.unusable[name])
     if name not in settings.profiles:
