@@ -1,0 +1,80 @@
+# From nothing but Python 3.11–3.13 with pip and venv, make and git: `make demo`, `make test`.
+# PYTHON=… chooses the interpreter, T=… what `make test` runs.
+
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+T ?= tests
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP_LOCKED := $(PIP) install --quiet --require-hashes --only-binary :all:
+INSTALL_SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint format types layers compat bench screenshots lock clean
+
+help:
+	@echo "make demo         the dashboard with sample flows that move by themselves"
+	@echo "make run          the dashboard on your own embedded server"
+	@echo "make test         all tests but the compat suite (T=tests/store for a part)"
+	@echo "make lint types layers   style, static types, who imports whom"
+	@echo "make compat       the real Prefect 1 client, command line and agent against our server"
+	@echo "make bench        start-up, server and terminal figures on this machine"
+	@echo "make screenshots  draw every screen into screenshots/ again"
+	@echo "make lock         resolve the dependencies anew"
+
+demo: $(VENV)/.run
+	$(BIN)/flowlatch demo
+
+run: $(VENV)/.run
+	$(BIN)/flowlatch
+
+test: $(VENV)/.dev
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not compat" $(T)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+layers: $(VENV)/.dev
+	$(BIN)/pytest -q tests/test_layers.py tests/test_foreign_text.py
+
+compat: $(VENV)/.dev
+	$(BIN)/pytest -m compat tests/compat
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.startup
+	$(BIN)/python -m tests.bench.server
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.screenshots
+
+lock: $(VENV)/.dev
+	$(LOCK) --upgrade --group build --output-file requirements.lock
+	$(LOCK) --upgrade --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .compat-venv build dist
+
+$(BIN)/python:
+	@python=$$(./.ci/python $(PYTHON)) && echo "environment: $(VENV) with $$python" && "$$python" -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP_LOCKED) --requirement requirements.lock
+	$(INSTALL_SELF)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(PIP_LOCKED) --requirement requirements-dev.lock
+	$(INSTALL_SELF)
+	@touch $@ $(VENV)/.run
