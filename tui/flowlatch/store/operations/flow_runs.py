@@ -193,7 +193,7 @@ def _labels_in(source: Any) -> list[str]:
     return label_list(found or [], "run_config.labels")
 
 
-def _fingerprints(inputs: dict[str, Any]) -> dict[str, str]:
+def fingerprints(inputs: dict[str, Any]) -> dict[str, str]:
     """Return input name → SHA-256 of its canonical JSON; an input that was not given has none."""
     return {
         name: hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -204,7 +204,7 @@ def _fingerprints(inputs: dict[str, Any]) -> dict[str, str]:
 
 def _claim(tx: Tx, flow_id: str, key: str, run_id: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """Claim a key for the run about to be made, or count one more use of it; return the answer to the create."""
-    mine = _fingerprints(inputs)
+    mine = fingerprints(inputs)
     expires_at = add_seconds(tx.now_text, tx.idempotency_window_s)
     cursor = tx.execute(
         _CLAIM,
@@ -217,8 +217,8 @@ def _claim(tx: Tx, flow_id: str, key: str, run_id: str, inputs: dict[str, Any]) 
             "fingerprints": json.dumps(mine, separators=(",", ":")),
         },
     )
-    ((owner, fingerprints),) = cursor.fetchall()
-    first = mine if owner == run_id else from_json(fingerprints)
+    ((owner, stored),) = cursor.fetchall()
+    first = mine if owner == run_id else from_json(stored)
     mismatch = [name for name in inputs if mine.get(name) != first.get(name)]
     return {"id": owner, "replayed": owner != run_id, "mismatch": mismatch, "expires_at": expires_at}
 
