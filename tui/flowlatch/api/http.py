@@ -10,6 +10,7 @@ import asyncio
 import email.utils
 import json
 import logging
+import os
 import random
 import ssl
 import time
@@ -269,8 +270,10 @@ def _reason(error: BaseException) -> str:
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return one_line(f"certificate not trusted: {seen.verify_message}; see ca_file", 120)
+        if isinstance(seen, OSError) and (seen.errno or 0) > 0 and not isinstance(seen, ssl.SSLError):
+            return os.strerror(seen.errno or 0).lower()
         if isinstance(seen, OSError) and seen.strerror:
-            return one_line(seen.strerror.split("] ")[-1].lower(), 120)
+            return one_line(seen.strerror.lower(), 120)
         seen = seen.__cause__ or seen.__context__
     if isinstance(error, httpx.TimeoutException):
         return f"no connection within {CONNECT_S:g} s" if isinstance(error, httpx.ConnectTimeout) else "timed out"

@@ -1,0 +1,196 @@
+"""A server that misbehaves as scripted, alone or as a proxy before a real one (reliability.md §2, P6).
+
+Each HTTP request takes the next fault of the script; when the script is empty it is passed on (or answered 404 when
+there is no real server behind). Websocket upgrades are passed on, or refused while `refuse_websockets` is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Hand the request to the real server and its answer back."""
+
+
+@dataclass(frozen=True)
+class LoseAnswer:
+    """Let the real server answer, which means it has committed, then cut the connection. `half` sends half of it."""
+
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class LoseRequest:
+    """Read the request, tell nobody, cut the connection."""
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Read the request and never answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer this. `drip_s` is the pause after each byte of the body; `deliver` hands the request on first."""
+
+    body: bytes
+    status: int = 200
+    content_type: str | None = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    drip_s: float = 0.0
+    deliver: bool = False
+    length: int | None = None
+    """`Content-Length` when it shall lie; the body ends the connection then."""
+
+
+Fault = Pass | LoseAnswer | LoseRequest | Hang | Answer
+
+
+class FaultyServer:
+    """Listens on loopback while the `async with` block lasts; `seen` and `heads` hold the requests' bodies and heads."""
+
+    def __init__(self, *script: Fault, upstream: str | None = None) -> None:
+        self.script = list(script)
+        self.otherwise: Fault | None = None
+        """What every request gets once the script is empty; None = passed on."""
+        self.refuse_websockets = False
+        self.on_request: Callable[[bytes], Fault | None] = lambda body: None
+        """May choose the fault by the request's body, before the script."""
+        self.seen: list[bytes] = []
+        self.heads: list[str] = []
+        self.url = ""
+        parts = urlsplit(upstream or "")
+        self._upstream = (parts.hostname or "", parts.port or 80) if upstream else None
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> FaultyServer:
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Cut all connections that are open now."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while await self._one(reader, writer):
+                    pass
+        finally:
+            writer.transport.abort()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Serve one request; True when the connection may carry another one."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        if "upgrade: websocket" in head.lower():
+            await self._websocket(head, reader, writer)
+            return False
+        body = await reader.readexactly(_length(head))
+        self.heads.append(head)
+        self.seen.append(body)
+        fault = self.on_request(body) or (self.script.pop(0) if self.script else self.otherwise) or Pass()
+        match fault:
+            case Hang():
+                await asyncio.Event().wait()
+            case LoseAnswer(half):
+                answer = await self._delivered(head, body)
+                if half:
+                    writer.write(answer[: len(answer) // 2])
+                    await writer.drain()
+            case Answer():
+                if fault.deliver:
+                    await self._delivered(head, body)
+                return await _answer(writer, fault)
+            case Pass():
+                writer.write(await self._delivered(head, body))
+                await writer.drain()
+        return False
+
+    async def _delivered(self, head: str, body: bytes) -> bytes:
+        """Send a request to the real server and return its whole answer."""
+        if self._upstream is None:
+            return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        reader, writer = await asyncio.open_connection(*self._upstream)
+        try:
+            writer.write(self._for_upstream(head, "close") + body)
+            return await reader.read()
+        finally:
+            writer.transport.abort()
+
+    def _for_upstream(self, head: str, connection: str) -> bytes:
+        assert self._upstream is not None
+        kept = [line for line in head.strip().split("\r\n") if not line.lower().startswith(("host:", "connection:"))]
+        host, port = self._upstream
+        return "\r\n".join([*kept, f"Host: {host}:{port}", f"Connection: {connection}", "", ""]).encode("latin-1")
+
+    async def _websocket(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuse_websockets or self._upstream is None:
+            writer.write(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return
+        up_reader, up_writer = await asyncio.open_connection(*self._upstream)
+        up_writer.write(self._for_upstream(head, "Upgrade"))
+        both = {asyncio.create_task(_pump(reader, up_writer)), asyncio.create_task(_pump(up_reader, writer))}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+            up_writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+
+
+async def _answer(writer: asyncio.StreamWriter, fault: Answer) -> bool:
+    length = len(fault.body) if fault.length is None else fault.length
+    headers = {"Content-Length": str(length), "Connection": "close", **fault.headers}
+    if fault.content_type is not None:
+        headers["Content-Type"] = fault.content_type
+    lines = [f"HTTP/1.1 {fault.status} Scripted", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    writer.write("\r\n".join(lines).encode("latin-1"))
+    if fault.drip_s:
+        for byte in fault.body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(fault.drip_s)
+    else:
+        writer.write(fault.body)
+    await writer.drain()
+    return False
+
+
+def _length(head: str) -> int:
+    for line in head.split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.lower() == "content-length":
+            return int(value)
+    return 0
