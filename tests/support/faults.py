@@ -54,7 +54,7 @@ Fault = Pass | LoseAnswer | LoseRequest | Hang | Answer
 
 
 class FaultyServer:
-    """Listens on loopback while the `async with` block lasts; `seen` and `heads` hold the requests' bodies and heads."""
+    """Listens on loopback while its `async with` block lasts; `seen` and `heads` hold what was requested."""
 
     def __init__(self, *script: Fault, upstream: str | None = None) -> None:
         self.script = list(script)
