@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
+from typing import Protocol, TypeVar
 
+from flowlatch.api.backend import Backend
+from flowlatch.config import Profile, Target
 from flowlatch.errors import BackendError
 from flowlatch.live import edit
 from flowlatch.live.create import CreateOutcome, RunCreated, RunExisted, create_run, find_created
@@ -25,8 +28,7 @@ from flowlatch.live.edit import (
     Unknown,
     failure,
 )
-from flowlatch.live.journal import Side
-from flowlatch.live.session import Session
+from flowlatch.live.journal import Journal, Side
 from flowlatch.model.run import FlowRun, NewRun
 from flowlatch.model.state import StateDraft
 from flowlatch.text import one_line
@@ -52,10 +54,48 @@ Outcome = EditOutcome | CreateOutcome | CancelOutcome | DeleteOutcome
 T = TypeVar("T")
 
 
+class Standing(Protocol):
+    """What acting on a server takes: a `Session` of the screens, or the connection of one command."""
+
+    @property
+    def target(self) -> Target:
+        """The server that was asked for, and who acts."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of this server."""
+        ...
+
+    @property
+    def backend(self) -> Backend:
+        """The connection. Raises `Unreachable` while there is none."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        ...
+
+    @property
+    def server_id(self) -> str:
+        """Names the database; empty where the server has no such name."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The record of what was done from here."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the server's clock (aware UTC)."""
+        ...
+
+
 class Desk:
     """Acts on one server in the operator's name."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Standing) -> None:
         self.session = session
 
     @property
