@@ -106,14 +106,13 @@ def _read_document(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise bad_input("serialized_flow must be a JSON object")
     check_text(document.get("name"), "serialized_flow.name", NAME_LIMIT)
-    parameters = document.get("parameters") or []
-    if not isinstance(parameters, list) or not all(
-        isinstance(parameter, dict) and isinstance(parameter.get("name"), str) for parameter in parameters
+    for key in ("parameters", "tasks", "edges"):
+        if document.get(key) is not None and not isinstance(document[key], list):
+            raise bad_input(f"serialized_flow.{key} must be a list")
+    if not all(
+        isinstance(item, dict) and isinstance(item.get("name"), str) for item in document.get("parameters") or []
     ):
         raise bad_input("serialized_flow.parameters must be a list of objects with a name")
-    for key in ("tasks", "edges"):
-        if not isinstance(document.get(key) or [], list):
-            raise bad_input(f"serialized_flow.{key} must be a list")
     return document
 
 
