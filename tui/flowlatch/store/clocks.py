@@ -19,7 +19,7 @@ from croniter import CroniterError, croniter
 from flowlatch.store.schedule_filters import UnknownSchedule, adjust, is_allowed
 from flowlatch.store.times import canonical_time
 
-__all__ = ["Event", "UnknownSchedule", "next_events"]
+__all__ = ["Event", "UnknownSchedule", "next_events", "time_zone"]
 
 CANDIDATES = 2_000
 """Times looked at for one schedule at most: filters may let none pass."""
@@ -138,14 +138,14 @@ def read_moment(value: Any) -> datetime | None:
     try:
         if isinstance(value, dict):
             wall = datetime.fromisoformat(value["dt"]).replace(tzinfo=None)
-            return wall.replace(tzinfo=_zone(value.get("tz") or "UTC"))
+            return wall.replace(tzinfo=time_zone(value.get("tz") or "UTC"))
         return datetime.fromisoformat(canonical_time(value))
     except (ValueError, TypeError, KeyError) as error:
         raise UnknownSchedule(f"a date of a clock cannot be read: {error}") from None
 
 
-def _zone(name: str) -> tzinfo:
-    """Return a zone by its name, or by its offset `+02:00`."""
+def time_zone(name: str) -> tzinfo:
+    """Return a zone by its name, or by its offset `+02:00`. Raises `ValueError`."""
     if name[:1] in "+-":
         return timezone(datetime.strptime(name, "%z").utcoffset() or timedelta(0))
     try:

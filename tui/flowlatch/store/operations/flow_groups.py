@@ -7,6 +7,7 @@ from typing import Any
 from croniter import croniter
 
 from flowlatch.store.base import Tx
+from flowlatch.store.clocks import time_zone
 from flowlatch.store.operations.flow_run_edits import note_gone
 from flowlatch.store.operations.flows import activate_schedule
 from flowlatch.store.operations.rows import (
@@ -61,7 +62,7 @@ def set_flow_group_schedule(
 
     Clocks are `{cron, parameter_defaults}` and `{interval (s, 60 at least), parameter_defaults}`.
     """
-    start = {"dt": tx.now.replace(tzinfo=None).isoformat(timespec="microseconds"), "tz": timezone or "UTC"}
+    start = _start_now(tx, timezone or "UTC")
     clocks: list[dict[str, Any]] = []
     for clock in cron_clocks or []:
         if not croniter.is_valid(clock.get("cron") or ""):
@@ -77,6 +78,15 @@ def set_flow_group_schedule(
     if not clocks:
         raise bad_input("a schedule needs at least one clock")
     return _set_schedule(tx, flow_group_id, to_json({"type": "Schedule", "clocks": clocks}, "schedule"))
+
+
+def _start_now(tx: Tx, timezone: str) -> dict[str, str]:
+    """Return now as a clock's start: the wall clock of its zone, and the zone."""
+    try:
+        wall = tx.now.astimezone(time_zone(timezone)).replace(tzinfo=None)
+    except ValueError as error:
+        raise bad_input(f"timezone: {error}") from None
+    return {"dt": wall.isoformat(timespec="microseconds"), "tz": timezone}
 
 
 def _defaults(clock: dict[str, Any]) -> dict[str, Any]:
