@@ -23,6 +23,7 @@ from flowlatch.model.change import ChangeBatch, ChangeKind, is_newer
 from flowlatch.model.match import is_volatile, matches
 from flowlatch.model.query import PAGE_LIMIT, RunPage, RunQuery, SortKey
 from flowlatch.model.run import FlowRun, RunId
+from flowlatch.model.window import Window
 
 WINDOW_LIMIT = 4 * PAGE_LIMIT
 """Rows kept at most; those farthest from the newest page are dropped."""
@@ -41,24 +42,6 @@ class Guest:
     index: int
     """Shown index."""
     run: FlowRun
-
-
-@dataclass(frozen=True)
-class Window:
-    """What a table shows, in shown indexes: rows `offset` … of a list of `total`, and where the cursor is."""
-
-    rows: Sequence[FlowRun] = ()
-    offset: int = 0
-    total: int = 0
-    total_is_exact: bool = True
-    cursor: int = 0
-    """May be outside the rows while that part is loading."""
-    guest: RunId | None = None
-
-    def row(self, index: int) -> FlowRun | None:
-        """Return the row at an index, None where it is not loaded."""
-        place = index - self.offset
-        return self.rows[place] if 0 <= place < len(self.rows) else None
 
 
 class Board:
@@ -127,8 +110,14 @@ class Board:
         self.__dict__.update(Board().__dict__)
         self.query, self.generation = query, generation
 
-    def move_to(self, index: int) -> None:
-        """Put the cursor on a shown index; a guest row is left behind and disappears."""
+    def move_to(self, index: int, run_id: RunId | None = None) -> None:
+        """Put the cursor on a shown index; a guest row is left behind and disappears.
+
+        `run_id` is the run that was seen there: where rows have moved meanwhile, it decides.
+        """
+        if run_id is not None and run_id in self._places:
+            index = self._offset + self._places[run_id]
+            index += self._guest is not None and index >= self._guest.index
         index = max(0, min(index, self.window.total - 1))
         if self._guest and index != self._guest.index:
             index -= index > self._guest.index

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
@@ -28,7 +28,6 @@ ROOMY = 100
 class _Linked(Screen[T]):
     """A screen that knows its server and says so at the top."""
 
-    BINDINGS: ClassVar[list[Binding]] = []  # type: ignore[assignment]
     title_text: Content = Content("")
     letters_are_keys = True
     """False on forms: the band then offers ctrl+r only."""
@@ -37,35 +36,27 @@ class _Linked(Screen[T]):
         super().__init__()
         self.session = session
 
-    def on_mount(self) -> None:
-        """Say where we are, at once and whenever it changes."""
+    @on(events.Mount)
+    def _frame_mounted(self) -> None:
         self.set_class(self.session.profile.production, "production")
         self._ticking = self.set_interval(1.0, self.show_link, pause=True)
         self.show_link()
 
-    def on_link_changed(self, message: LinkChanged) -> None:
-        """Repaint what tells about the link."""
+    @on(LinkChanged)
+    @on(Reload)
+    @on(Tick)
+    @on(TimesChanged)
+    def _frame_heard(self) -> None:
         self.show_link()
 
-    def on_reload(self, message: Reload) -> None:
-        """Repaint the server's name: it may be another one."""
-        self.show_link()
-
-    def on_tick(self, message: Tick) -> None:
-        """Repaint clock and age."""
-        self.show_link()
-
-    def on_times_changed(self, message: TimesChanged) -> None:
-        """Repaint the clock."""
-        self.show_link()
-
-    def on_writing_changed(self, message: WritingChanged) -> None:
-        """Repaint the mode, and the keys that are on."""
+    @on(WritingChanged)
+    def _frame_writing_changed(self) -> None:
         self.show_link()
         self.refresh_bindings()
 
-    def on_app_focus(self) -> None:
-        """Count again once somebody looks."""
+    @on(events.AppFocus)
+    @on(events.ScreenResume)
+    def _frame_looked_at(self) -> None:
         self.show_link()
 
     def show_link(self) -> None:
