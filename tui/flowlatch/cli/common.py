@@ -122,6 +122,10 @@ class Noun(click.Group):
 
     command_class = Command
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which they were added."""
+        return list(self.commands)
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the common options and `--help`."""
         *own, last = super().get_params(ctx)

@@ -26,6 +26,6 @@ def open_dashboard(common: Common) -> int:
     """Run the dashboard until it is left and return its exit code."""
     check_terminal()
     settings, target = common.settings, common.target()
-    from flowlatch.ui.app import run_dashboard
+    from flowlatch.ui.launch import run_dashboard
 
     return run_dashboard(settings, target, mouse=not common.no_mouse, theme=common.theme)

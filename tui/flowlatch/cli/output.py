@@ -97,8 +97,13 @@ class Output:
             self._stderr.write(one_line(text, 1000) + "\n")
             self._stderr.flush()
 
+    def flush(self) -> None:
+        """Let a reader see what was printed so far."""
+        self._stdout.flush()
+
     def error(self, code: str, message: str) -> None:
-        """Print the one line that says what went wrong."""
+        """Print the one line that says what went wrong, behind the results printed so far."""
+        self._stdout.flush()
         if self.as_json:
             text = json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=True)
         else:
@@ -121,7 +126,8 @@ class Output:
         widths = [max(width, len(column.title)) for width, column in zip(widths, columns, strict=True)]
         taken = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
         widths[-1] = min(widths[-1], max(self._width - taken, MIN_LAST_CELLS))
-        self._write(self._styled(self._row([column.title for column in columns], columns, widths), _DIM))
+        if any(column.title for column in columns):
+            self._write(self._styled(self._row([column.title for column in columns], columns, widths), _DIM))
         for row in cells:
             self._write(self._row(row, columns, widths))
 

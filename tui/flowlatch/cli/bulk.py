@@ -1,0 +1,201 @@
+"""One verb on one run, on several, or on all that match a filter: listed first, asked about, told run by run.
+
+The list is frozen before the question; each run is changed on the version it was listed with (ux.md rows 53–56).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import click
+
+from flowlatch.cli.connect import Connection
+from flowlatch.cli.matching import matching, parsed
+from flowlatch.cli.named import find_run
+from flowlatch.cli.output import Column
+from flowlatch.cli.rows import Row, run_row
+from flowlatch.cli.told import Result, exit_code_of
+from flowlatch.errors import BadInput, NotFound
+from flowlatch.model.run import FlowRun
+from flowlatch.model.state import StateDraft
+from flowlatch.text import one_line
+
+AT_ONCE = 8
+"""Changes under way at the same time."""
+TYPED_OVER = 20
+"""Over this many runs the number must be typed to go on."""
+_RUNS = [Column("STATE", is_state=True), Column("FLOW / RUN"), Column("VER", right=True), Column("ID")]
+_LINE = [Column(""), Column(""), Column(""), Column("")]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which runs were asked for. Raises `BadInput` for what cannot go together."""
+
+    names: tuple[str, ...]
+    text: str | None
+    dry_run: bool
+    yes: bool
+    expect_version: int | None
+
+    def __post_init__(self) -> None:
+        if self.text is not None and self.names:
+            raise BadInput("give RUN or --filter, not both")
+        if self.text is None and not self.names:
+            raise BadInput("which run? give RUN, or --filter TEXT for all that match")
+        if self.text is not None and not self.text.strip():
+            raise BadInput("--filter: it is empty, which would mean every run; e.g. 'state:failed since:2h'")
+        if self.dry_run and self.text is None:
+            raise BadInput("--dry-run: goes with --filter")
+        if self.expect_version is not None and self.is_many:
+            raise BadInput("--expect-version: goes with exactly one RUN")
+
+    @property
+    def is_many(self) -> bool:
+        """True when the answer is a list of results."""
+        return self.text is not None or len(self.names) > 1
+
+
+async def change(
+    connection: Connection,
+    selection: Selection,
+    verb: str,
+    draft: StateDraft,
+    one: Callable[[FlowRun], Awaitable[Result]],
+) -> int:
+    """Run `one` on each run of the selection and return the exit code."""
+    if not selection.is_many:
+        return await _single(connection, selection.names[0], selection.expect_version, one)
+    runs = await _chosen(connection, selection)
+    out = connection.out
+    if selection.dry_run or (selection.text is not None and not selection.yes):
+        _list(connection, runs)
+    if selection.dry_run or not runs:
+        if not runs:
+            out.note("no run matches")
+        return 0
+    if selection.text is not None and not selection.yes:
+        _ask(connection, verb, runs)
+    return await _each(connection, runs, one)
+
+
+async def _single(
+    connection: Connection, name: str, expected: int | None, one: Callable[[FlowRun], Awaitable[Result]]
+) -> int:
+    run_id = await find_run(connection.backend, name)
+    try:
+        run = await connection.backend.run(run_id)
+    except NotFound as error:
+        row: Row = {"outcome": "gone", "id": run_id, "base": None, "theirs": None, "mine": None, "between": []}
+        result = Result("gone", row, NotFound.exit_code, NotFound.code, one_line(error))
+    else:
+        if expected is None and not connection.out.as_json:
+            connection.out.line(f"read v{run.version} {run.state} ({run.flow_name} / {run.name})")
+            connection.out.flush()
+        result = await one(run)
+    _tell_single(connection, result)
+    return result.tell(connection.out)
+
+
+def _tell_single(connection: Connection, result: Result) -> None:
+    out = connection.out
+    if out.as_json:
+        if result.row.get("id"):
+            out.json(result.row)
+        return
+    if "base" not in result.row:
+        if not result.exit_code:
+            out.line(f"{result.outcome} {result.row['id']} {result.row.get('name', '?')}")
+        return
+    pairs: list[tuple[str, object]] = [(result.outcome, result.row["id"])]
+    for name in ("base", "theirs", "mine"):
+        if result.row[name] and (name != "base" or result.exit_code):
+            pairs.append((name, _side(result.row[name])))
+    pairs += [("between", _side(state)) for state in result.row["between"]]
+    out.fields(pairs)
+
+
+def _side(state: Row) -> str:
+    version = f"v{state['version']} " if state["version"] is not None else ""
+    message = f": {state['message']}" if state["message"] else ""
+    by = f", by {state['actor']}" if state["actor"] else ""
+    at = f", {state['timestamp']}" if state["timestamp"] else ""
+    return f"{version}{state['state'] or '?'}{message}{by}{at}"
+
+
+async def _chosen(connection: Connection, selection: Selection) -> list[FlowRun]:
+    if selection.text is not None:
+        reading = await parsed(connection, selection.text)
+        return [run async for run in matching(connection, reading, 2**31)]
+    runs: dict[str, FlowRun] = {}
+    for name in selection.names:
+        run = await connection.backend.run(await find_run(connection.backend, name))
+        runs[run.id] = run
+    return list(runs.values())
+
+
+def _list(connection: Connection, runs: list[FlowRun]) -> None:
+    out = connection.out
+    if out.as_json:
+        for run in runs:
+            out.json(run_row(run))
+        return
+    short = out.is_terminal
+    out.table(
+        _RUNS,
+        [
+            (run.state, f"{run.flow_name} / {run.name}", f"v{run.version}", run.id[:8] if short else run.id)
+            for run in runs
+        ],
+    )
+    counts = Counter(run.state for run in runs)
+    states = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    out.flush()
+    out.note(f"{len(runs)} runs" + (f": {states}" if states else ""))
+
+
+def _ask(connection: Connection, verb: str, runs: list[FlowRun]) -> None:
+    """Ask before many runs are changed; no is the default. Without a terminal to ask on, `--yes` is needed."""
+    number = len(runs)
+    if not sys.stdin.isatty() or connection.out.as_json:
+        raise BadInput(f"--filter matches {number} runs: give --yes to {verb} them, or --dry-run to list them only")
+    if number > TYPED_OVER:
+        typed = click.prompt(
+            f"{verb} {number} runs? Type the number to go on", default="", show_default=False, err=True
+        )
+        is_meant = str(typed).strip() == str(number)
+    else:
+        is_meant = click.confirm(f"{verb} {number} runs?", default=False, err=True)
+    if not is_meant:
+        raise BadInput("nothing was changed")
+
+
+async def _each(connection: Connection, runs: list[FlowRun], one: Callable[[FlowRun], Awaitable[Result]]) -> int:
+    """Change each run, some at the same time, and print each result when it is there."""
+    out = connection.out
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def act(run: FlowRun) -> Result:
+        async with slots:
+            result = await one(run)
+        if out.as_json:
+            out.json(result.row | {"id": result.row.get("id", run.id)})
+        else:
+            detail = result.reason or _side_of(result)
+            out.table(_LINE, [(result.outcome, run.id, f"{run.flow_name} / {run.name}", detail)])
+        out.flush()
+        return result
+
+    results = await asyncio.gather(*(act(run) for run in runs))
+    counts = Counter(result.outcome for result in results)
+    out.note(", ".join(f"{number} {outcome}" for outcome, number in counts.most_common()))
+    return exit_code_of(results)
+
+
+def _side_of(result: Result) -> str:
+    mine = result.row.get("mine")
+    return _side(mine) if mine else ""
