@@ -62,6 +62,9 @@ screenshots: $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(LOCK) --upgrade --group build --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	cd tests/compat && $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate \
+		--python-version 3.11 --only-binary :all: --custom-compile-command "make lock" requirements.in \
+		--output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .compat-venv build dist

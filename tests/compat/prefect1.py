@@ -1,0 +1,141 @@
+"""The real Prefect 1 client, command line and local agent as subprocesses in their own environment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.support.server import ServerProcess
+from tests.support.sources import ROOT
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = HERE / "programs"
+VENV = ROOT / ".compat-venv"
+LOCK = HERE / "requirements.lock"
+INSTALL_S, CALL_S = 600.0, 60.0
+
+
+class CannotInstall(Exception):
+    """The client's environment cannot be made here; the message says why."""
+
+
+def install() -> Path:
+    """Make `.compat-venv` from the hash lock unless it is there, and return its Python. Raises `CannotInstall`."""
+    python, stamp = VENV / "bin" / "python", VENV / "flowlatch-lock"
+    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
+        return python
+    base = shutil.which("python3.11")
+    if base is None:
+        raise CannotInstall("prefect 1.4.1 needs Python 3.11 and there is no python3.11 on the path")
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    steps = [
+        [base, "-m", "venv", "--clear", str(VENV)],
+        [*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK)],
+        [str(python), "-W", "ignore", "-c", "import prefect"],
+    ]
+    for step in steps:
+        done = subprocess.run(step, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise CannotInstall(f"{' '.join(step[:4])} …: {last}")
+    stamp.write_text(wanted, "utf-8")
+    return python
+
+
+class Prefect1:
+    """One user of one server: calls the client, the command line and agents with that server's settings."""
+
+    def __init__(self, python: Path, server: ServerProcess, home: Path) -> None:
+        self.python = python
+        self.home = home
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "FLOWLATCH_"))}
+        self.env = {
+            **kept,
+            "PREFECT__BACKEND": "server",
+            "PREFECT__SERVER__HOST": "http://127.0.0.1",
+            "PREFECT__SERVER__PORT": str(server.port),
+            "PREFECT__SERVER__ENDPOINT": server.url,
+            "PREFECT__SERVER__TELEMETRY__ENABLED": "false",
+            "PREFECT__HOME_DIR": str(home),
+            "PREFECT__USER_CONFIG_PATH": str(home / "none.toml"),
+            "PREFECT__CLOUD__CHECK_CANCELLATION_INTERVAL": "1",
+            "PREFECT__CLOUD__LOGGING_HEARTBEAT": "1",
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def program(self, name: str, *arguments: str) -> Any:
+        """Run a program of `programs/` and return the JSON that it printed as its result."""
+        done = self._run([str(self.python), str(PROGRAMS / f"{name}.py"), *arguments])
+        results = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+        assert done.returncode == 0, f"{name} {arguments}:\n{done.stdout}\n{done.stderr}"
+        assert results, f"{name} {arguments}:\n{done.stdout}\n{done.stderr}"
+        return json.loads(results[-1].removeprefix("RESULT "))
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call a function of `programs/calls.py`."""
+        return self.program("calls", function, json.dumps(arguments))
+
+    def register(self, *names: str) -> dict[str, str]:
+        """Register flows of `programs/flows.py` and return their ids by name."""
+        registered: dict[str, str] = self.program("flows", *names)
+        return registered
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `prefect ARGUMENTS`."""
+        return self._run([str(self.python), "-m", "prefect", *arguments])
+
+    def agent(self, *labels: str) -> Agent:
+        """Return a local agent, not started yet."""
+        return Agent(self, labels)
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=self.env, cwd=self.home, capture_output=True, text=True, timeout=CALL_S, check=False
+        )
+
+
+class Agent:
+    """A real `prefect agent local start` process; a context manager that ends it and the runs it started."""
+
+    def __init__(self, user: Prefect1, labels: tuple[str, ...], env: Mapping[str, str] | None = None) -> None:
+        named = [part for label in labels for part in ("--label", label)]
+        self._command = [str(user.python), "-m", "prefect", "agent", "local", "start", "--no-hostname-label"]
+        self._command += ["--show-flow-logs", *named]
+        self._env = {**user.env, **(env or {})}
+        self._home = user.home
+        self._log_path = user.home / "agent.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """What the agent and its runs printed."""
+        return self._log_path.read_text("utf-8", "replace")
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the agent runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> Agent:
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self._env, cwd=self._home, stdout=log, stderr=log, start_new_session=True
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

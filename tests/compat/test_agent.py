@@ -1,0 +1,156 @@
+"""A real local agent takes runs from our server and executes them. Source: contract.md §2.6, §5."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from tests.compat.prefect1 import Agent, Prefect1
+from tests.support.waiting import eventually
+from tests.support.wire import Wire
+
+RUN_S = 60.0
+FINISHED = {"Success", "Failed", "Cancelled"}
+TASKS = """query($id: uuid!) { task_run(where: {flow_run_id: {_eq: $id}}, order_by: {map_index: asc})
+  { state version map_index run_count task { name } states(order_by: {version: asc}) { state version } } }"""
+LOGS = """query($id: uuid!) { log(where: {flow_run_id: {_eq: $id}}, order_by: {timestamp: asc}) { message level } }"""
+
+pytestmark = pytest.mark.usefixtures("agent")
+
+
+def finished(wire: Wire, run_id: str, agent: Agent) -> Any:
+    """Wait until a run has ended and return it."""
+
+    def look() -> Any:
+        run = wire.run(run_id)
+        assert run["state"] in FINISHED, f"{wire.states(run_id)}\n{agent.log[-3000:]}"
+        return run
+
+    return eventually(look, RUN_S, f"the run {run_id} ends")
+
+
+def tasks_of(wire: Wire, run_id: str, name: str) -> list[Any]:
+    """Return the task runs of one task."""
+    return [row for row in wire.data(TASKS, {"id": run_id})["task_run"] if row["task"]["name"] == name]
+
+
+def messages(wire: Wire, run_id: str) -> list[str]:
+    """Return the log lines of a run."""
+    return [line["message"] for line in wire.data(LOGS, {"id": run_id})["log"]]
+
+
+def test_a_run_is_taken_executed_and_logged(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["success"], parameters={"name": "world"})
+    run = finished(wire, run_id, agent)
+    assert wire.states(run_id) == ["Scheduled", "Submitted", "Running", "Success"]
+    assert run["version"] == 4
+    [greeting] = tasks_of(wire, run_id, "greet")
+    assert [state["state"] for state in greeting["states"]] == ["Pending", "Running", "Success"]
+    assert eventually(lambda: "hello world" in messages(wire, run_id), what="the log line arrives")
+
+
+def test_a_failing_task_fails_the_run_with_its_reason(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["failure"])
+    assert finished(wire, run_id, agent)["state"] == "Failed"
+    [failed] = tasks_of(wire, run_id, "fail")
+    assert failed["state"] == "Failed"
+    assert eventually(
+        lambda: any("no such table: orders" in line for line in messages(wire, run_id)), what="the traceback arrives"
+    )
+
+
+def test_a_retry_adds_one_version_for_each_state(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["retry"])
+    assert finished(wire, run_id, agent)["state"] == "Success"
+    [retried] = tasks_of(wire, run_id, "fail_once")
+    assert [state["state"] for state in retried["states"]] == [
+        *("Pending", "Running", "Failed", "Retrying", "Running", "Success")
+    ]
+    assert [state["version"] for state in retried["states"]] == list(range(6))
+    assert retried["run_count"] == 2
+
+
+def test_mapped_children_are_created_on_demand(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["mapped"], parameters={"count": 6})
+    assert finished(wire, run_id, agent)["state"] == "Success"
+    parts = tasks_of(wire, run_id, "square")
+    assert [part["map_index"] for part in parts] == [-1, 0, 1, 2, 3, 4, 5]
+    assert [part["state"] for part in parts] == ["Mapped"] + ["Success"] * 6
+    assert eventually(lambda: "total 55" in messages(wire, run_id), what="the sum is logged")
+
+
+def test_cancelling_a_running_flow_ends_it_and_its_tasks(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["long"])
+    eventually(lambda: any(t["state"] == "Running" for t in tasks_of(wire, run_id, "linger")), RUN_S, "the task runs")
+    cancel = "mutation($input: cancel_flow_run_input!) { cancel_flow_run(input: $input) { state } }"
+    assert wire.data(cancel, {"input": {"flow_run_id": run_id}})["cancel_flow_run"]["state"] == "Cancelling"
+    assert finished(wire, run_id, agent)["state"] == "Cancelled"
+    assert wire.states(run_id)[-2:] == ["Cancelling", "Cancelled"]
+    assert tasks_of(wire, run_id, "linger")[0]["state"] in ("Cancelled", "Failed")
+
+
+def test_a_delayed_run_waits_for_its_time(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
+    run_id = wire.create_run(flows["success"], scheduled_start_time=due.isoformat())
+    finished(wire, run_id, agent)
+    query = "query($id: uuid!) { flow_run_by_pk(id: $id) { start_time state } }"
+    run = wire.data(query, {"id": run_id})["flow_run_by_pk"]
+    assert run["state"] == "Success"
+    assert datetime.datetime.fromisoformat(run["start_time"]) >= due
+
+
+def test_a_flow_starts_another_and_waits_for_it(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["parent"])
+    assert finished(wire, run_id, agent)["state"] == "Success", agent.log[-3000:]
+    started = '{ flow_run(where: {flow: {name: {_eq: "success"}}}) { state parameters } }'
+    children = [row for row in wire.data(started)["flow_run"] if row["parameters"] == {"name": "child"}]
+    assert [child["state"] for child in children] == ["Success"]
+
+
+def test_a_flow_that_cannot_be_deployed_is_failed_by_the_agent(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["undeployable"])
+    run = finished(wire, run_id, agent)
+    assert run["state"] == "Failed"
+    assert wire.states(run_id) == ["Scheduled", "Submitted", "Failed"]
+    assert "working_dir" in run["state_message"]
+    assert agent.is_alive
+
+
+def test_four_runs_at_once_all_succeed(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_ids = [wire.create_run(flows["success"], parameters={"name": str(number)}) for number in range(4)]
+    assert [finished(wire, run_id, agent)["state"] for run_id in run_ids] == ["Success"] * 4
+    assert all(wire.states(run_id) == ["Scheduled", "Submitted", "Running", "Success"] for run_id in run_ids)
+
+
+def test_labelled_runs_wait_for_an_agent_with_the_label(
+    flows: dict[str, str], wire: Wire, user: Prefect1, agent: Agent
+) -> None:
+    labelled = wire.create_run(flows["success"], labels=["gpu"])
+    plain = wire.create_run(flows["success"])
+    finished(wire, plain, agent)
+    assert wire.run(labelled)["state"] == "Scheduled"
+    with user.agent("gpu") as second:
+        assert finished(wire, labelled, second)["state"] == "Success"
+
+
+def test_all_log_lines_of_a_run_arrive_in_order(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    run_id = wire.create_run(flows["logs"], parameters={"count": 300})
+    finished(wire, run_id, agent)
+    wanted = [f"line {number}" for number in range(300)]
+    eventually(
+        lambda: [line for line in messages(wire, run_id) if line.startswith("line ")] == wanted,
+        20,
+        "all lines are there",
+    )
+
+
+def test_a_state_set_by_hand_wins_over_the_agents_next_change(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
+    """The runner counts versions itself: its next numbered change loses; a final state without one is taken."""
+    run_id = wire.create_run(flows["long"], parameters={"seconds": 5})
+    eventually(lambda: any(t["state"] == "Running" for t in tasks_of(wire, run_id, "linger")), RUN_S, "the task runs")
+    version = wire.run(run_id)["version"]
+    assert wire.set_state(run_id, version, "Cancelled", "stopped by hand") == version + 1
+    assert tasks_of(wire, run_id, "linger")[0]["state"] == "Cancelled"
+    assert wire.states(run_id)[:4] == ["Scheduled", "Submitted", "Running", "Cancelled"]
