@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
 from pydantic_core import from_json
 
 from flowlatch.api.backend import Traffic
+from flowlatch.api.quick_httpx import httpx
 from flowlatch.config import Profile, Secret, is_loopback
 from flowlatch.errors import BadInput, ConfigError, ForeignServer, Unreachable
 from flowlatch.text import one_line
