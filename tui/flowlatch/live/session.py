@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -80,6 +81,10 @@ class Session:
     def profile(self) -> Profile:
         """The profile of this server."""
         return self.target.profile
+
+    def remember_profile(self, profile: Profile) -> None:
+        """Take a changed profile of the same server, e.g. with one more saved filter."""
+        self.target = replace(self.target, profile=profile)
 
     @property
     def link(self) -> LinkState:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from flowlatch.live.session import TimeStyle
 from flowlatch.model.query import Sort
 
 
@@ -28,7 +29,7 @@ class View(BaseModel):
     columns: tuple[str, ...] = ()
     """Empty = the profile's, else the default ones."""
     has_pane: bool = True
-    time_style: str = "relative"
+    time_style: TimeStyle = TimeStyle.RELATIVE
 
 
 def load_view(path: Path, profile: str, default_filter: str = "") -> View:
