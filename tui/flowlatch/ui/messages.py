@@ -13,6 +13,7 @@ from textual.message import Message
 from flowlatch.live.link import LinkState, ReloadReason
 from flowlatch.model.change import ChangeBatch
 from flowlatch.model.run import Flow, FlowRun, RunId
+from flowlatch.model.schedule import StartTime
 
 
 class News(Message, bubble=False):
@@ -90,10 +91,11 @@ class OpenRun(Request):
 
 @dataclass
 class OpenCreate(Request):
-    """Open the form for a new run: of a flow, like an old run, or from nothing."""
+    """Open the form for a new run: of a flow, like an old run, or from nothing; at a start time chosen already."""
 
     flow: Flow | None = None
     source: FlowRun | None = None
+    start: StartTime | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -175,6 +177,27 @@ class SwitchProfile(Request):
     """Go to another server; the present one stays until the new one answers."""
 
     name: str
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class CopyText(Request):
+    """Put this on the operator's clipboard; `what` names it in the answer ("id", "command")."""
+
+    text: str
+    what: str = "text"
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+@dataclass
+class OpenCopy(Request):
+    """Ask what of a run to copy."""
+
+    run: FlowRun
 
     def __post_init__(self) -> None:
         super().__init__()

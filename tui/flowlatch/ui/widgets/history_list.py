@@ -1,0 +1,89 @@
+"""Every state a run has had, newest first: version, when, how long it lasted, state, message, who."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from flowlatch.model.state import State
+from flowlatch.text import one_line
+from flowlatch.ui.format import duration, fit, state_label, style_name
+from flowlatch.ui.widgets.line_view import LineView, Span
+
+STATE_CELLS = 13
+WHO_CELLS = 14
+ROOM_FOR_WHO = 64
+
+
+class HistoryList(LineView):
+    """The states of a run under a cursor."""
+
+    empty_text = "no states yet"
+
+    def __init__(self, *, id: str | None = None, limit: int | None = None) -> None:
+        super().__init__(id=id)
+        self.states: list[State] = []
+        """Newest first, as shown."""
+        self._gaps: list[float | None] = []
+        self._written: Callable[[datetime | None], str] = str
+        self._limit = limit
+        self._show_who = True
+
+    def show(
+        self, history: Sequence[State], written: Callable[[datetime | None], str], *, has_who: bool = True
+    ) -> None:
+        """Show a history (oldest first). `written` says how a time is written."""
+        here = self.chosen
+        states = list(reversed(history))[: self._limit]
+        self._gaps = list(reversed(gaps(history)))[: self._limit]
+        self.states, self._written, self._show_who = states, written, has_who
+        if here is not None and self.cursor != 0:
+            self.cursor = next((row for row, s in enumerate(states) if s.version == here.version), self.cursor)
+        self.lines_changed()
+
+    @property
+    def chosen(self) -> State | None:
+        """The state under the cursor."""
+        return self.states[self.cursor] if self.cursor < len(self.states) else None
+
+    @property
+    def length(self) -> int:
+        """Number of states."""
+        return len(self.states)
+
+    def line(self, row: int) -> Sequence[Span]:
+        """Return version, time, gap, state, message and who."""
+        state, gap = self.states[row], self._gaps[row]
+        stamp = self._written(state.timestamp)
+        version = f"v{state.version}" if state.version or row == self.length - 1 else "v?"
+        left = f" {fit(version, 4)} {fit(stamp, max(len(stamp), 8))}  {fit(_gap(gap), 7, right=True)}  "
+        label = fit(state_label(state.name), STATE_CELLS)
+        who = self._show_who and self.cells >= ROOM_FOR_WHO
+        room = self.cells - len(left) - STATE_CELLS - 2 - (WHO_CELLS + 2 if who else 0)
+        message = fit(one_line(state.message or "", max(room, 1)), max(room, 0))
+        spans: list[Span] = [(left, "muted"), (label, style_name(state.name)), ("  ", ""), (message, "")]
+        if who:
+            spans.append(("  " + fit(one_line(state.actor or "unknown", WHO_CELLS), WHO_CELLS), "muted"))
+        return spans
+
+    def plain(self, row: int) -> str:
+        """Return a row with its whole message, so that search finds what the line cuts."""
+        state = self.states[row]
+        return f"{super().plain(row)} {one_line(state.message or '', 20_000)} {one_line(state.actor or '')}"
+
+
+def gaps(history: Sequence[State]) -> list[float | None]:
+    """Return the seconds between each state and the one before it; None for the first and where a time is missing."""
+    found: list[float | None] = []
+    before: datetime | None = None
+    for state in history:
+        known = before is not None and state.timestamp is not None
+        found.append((state.timestamp - before).total_seconds() if known and before and state.timestamp else None)
+        before = state.timestamp
+    return found
+
+
+def _gap(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return "<1s" if 0 <= seconds < 1 else f"+{duration(seconds)}"
