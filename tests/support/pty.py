@@ -76,8 +76,9 @@ class Terminal:
     ) -> None:
         self.raw = bytearray()
         """Every byte that the command has written."""
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._fed = 0
         self._fd, slave = pty.openpty()
         self._set_size(columns, rows)
         self.started_at = time.monotonic()
@@ -98,7 +99,7 @@ class Terminal:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read_some(self, for_s: float) -> bytes:
-        """Wait up to `for_s` for output, feed it to the screen and return it; empty at the end or when none came."""
+        """Wait up to `for_s` for output and return it; empty at the end or when none came."""
         readable, _, _ = select.select([self._fd], [], [], max(for_s, 0))
         if not readable:
             return b""
@@ -109,7 +110,6 @@ class Terminal:
                 return b""
             raise
         self.raw += chunk
-        self._stream.feed(chunk)
         return chunk
 
     def read_for(self, seconds: float) -> bytes:
@@ -120,6 +120,22 @@ class Terminal:
             if self.process.poll() is not None:
                 break
         return bytes(seen)
+
+    def wait_raw(self, marker: bytes, deadline_s: float = 15.0) -> float:
+        """Read until `marker` has come since the start and return the seconds since then; no emulation in between."""
+        while marker not in self.raw:
+            left = self.started_at + deadline_s - time.monotonic()
+            if left <= 0 or (not self.read_some(min(left, 0.1)) and self.process.poll() is not None):
+                raise AssertionError(f"{marker!r} did not come; the screen shows:\n{self.text}")
+        return time.monotonic() - self.started_at
+
+    @property
+    def screen(self) -> pyte.Screen:
+        """The emulated screen, with all output so far."""
+        if self._fed < len(self.raw):
+            self._stream.feed(bytes(self.raw[self._fed :]))
+            self._fed = len(self.raw)
+        return self._screen
 
     @property
     def lines(self) -> list[str]:
