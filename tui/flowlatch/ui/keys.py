@@ -56,7 +56,8 @@ STATE_TABS = tuple(
     for number in range(1, 10)
 )
 
-COMMAND = _key("command", "colon,ctrl+p", "Cmd", "Type a command, with completion and history", show=True)
+COMMAND = _key("command", "colon", "Cmd", "Type a command, with completion and history", show=True)
+PALETTE = _key("palette", "ctrl+p", "Cmd", "The same, also where letters are text", priority=True)
 HELP = _key("help", "question_mark,f1", "Help", "The keys of this screen", show=True)
 
 NEW_RUN = _key("new_run", "n", "New", "Create a run of a flow", show=True)
@@ -83,7 +84,8 @@ COPY = _key("copy", "y", "Copy", "Copy: i id, n name, l link, j JSON, k key, c c
 EXPORT = _key("export", "E", "Export", "Write the rows, or the logs, to a file", show=True)
 
 FREEZE = _key("freeze", "p", "Freeze", "Hold the view still; counts and rows stop moving")
-REFRESH = _key("refresh", "r,ctrl+r", "Refresh", "Load anew, or try to connect now")
+REFRESH = _key("refresh", "r", "Refresh", "Load anew, or try to connect now")
+TRY_NOW = _key("try_now", "ctrl+r", "Try now", "The same, also where letters are text", priority=True)
 TIME_STYLE = _key("time_style", "T", "Times", "Write times as relative, local or UTC")
 WIDE = _key("wide", "W", "Columns", "Choose the columns, narrow or wide")
 CONNECTIONS = _key("connections", "C", "Connections", "Go to another server")
@@ -125,9 +127,21 @@ QUIT = _key("quit", "q", "Quit", "Quit; asks only with drafts or unknown outcome
 INTERRUPT = _key("interrupt", "ctrl+c", "Quit", "Press twice to quit", priority=True)
 SUSPEND = _key("suspend_process", "ctrl+z", "Suspend", "Back to the shell; fg returns", priority=True)
 
-EVERYWHERE = (COMMAND, HELP, BACK, HISTORY_BACK, HISTORY_FORWARD, LAST_VIEW, CONNECTIONS, DRAFTS, READ_ONLY)
+EVERYWHERE = (
+    COMMAND,
+    HELP,
+    BACK,
+    HISTORY_BACK,
+    HISTORY_FORWARD,
+    LAST_VIEW,
+    TIME_STYLE,
+    CONNECTIONS,
+    DRAFTS,
+    READ_ONLY,
+    QUIT,
+)
 """Bound by the app itself, on every screen where letters are keys."""
-ALWAYS = (INTERRUPT, SUSPEND)
+ALWAYS = (PALETTE, TRY_NOW, INTERRUPT, SUSPEND)
 """Bound by the app on every screen, forms included."""
 MOVES = (CURSOR_DOWN, CURSOR_UP, TOP, BOTTOM, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP)
 """For every list and text that scrolls."""
@@ -256,9 +270,7 @@ LIST_KEYS = (
     PANE,
     FREEZE,
     REFRESH,
-    TIME_STYLE,
     WIDE,
-    QUIT,
 )
 """What the list of runs binds, in the order of its key line."""
 LIST_ACTIONS = frozenset(binding.id or "" for binding in (*LIST_KEYS, *EVERYWHERE, *ALWAYS))

@@ -113,9 +113,10 @@ class OpenSchedule(Request):
 
 @dataclass
 class OpenEditState(Request):
-    """Open the state form; its base is frozen from `run` as it is now."""
+    """Open the state form; its base is frozen from `run` as it is now. With `undo` it proposes the state before."""
 
     run: FlowRun
+    undo: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
