@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +48,7 @@ class World:
 
     async def project(self) -> str:
         """Return a new project."""
-        return str((await self(tenants.create_project, name=f"project {next(self._numbers)}"))["id"])
+        return str((await self(tenants.create_project, name=f"project {uuid.uuid4()}"))["id"])
 
     async def flow(self, project_id: str | None = None, **document: Any) -> str:
         """Return a new flow; `document` is merged into its serialized form."""

@@ -20,6 +20,8 @@ SCHEMA_VERSION = 1
 CHECKED_BYTES = 16 * 1024 * 1024
 """Files up to this size are checked page by page at each start; larger ones by `flowlatch db check`."""
 
+_HEADER = b"SQLite format 3\0"
+
 
 def make_file(path: Path) -> bool:
     """Make an empty database file that only its owner can use; return False when one with content is there already."""
@@ -40,6 +42,7 @@ def schema_version(path: Path) -> int:
 
     Raises `StoreUnusable` when the file is foreign, newer than this program, damaged or locked.
     """
+    _refuse_other_kinds(path)
     try:
         connection = connect(path)
         try:
@@ -48,6 +51,14 @@ def schema_version(path: Path) -> int:
             connection.close()
     except sqlite3.Error as error:
         raise unusable(path, error) from error
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Refuse a file that is no SQLite database; SQLite itself would take a very short one for an empty one."""
+    with path.open("rb") as file:
+        start = file.read(len(_HEADER))
+    if start not in (b"", _HEADER):
+        raise StoreUnusable(f"{path} is no SQLite database; flowlatch leaves it alone")
 
 
 def _recognise(path: Path, connection: sqlite3.Connection) -> int:

@@ -15,11 +15,13 @@ from flowlatch.store.connection import as_refusal, connect_reader, primary_code
 
 T = TypeVar("T")
 THREADS = 4
+CHECK_EVERY = 1_000_000
+"""Steps of SQLite's machine (some 30 ms) between two looks at whether a read was stopped."""
 WHOLE = 1_000_000_000
 """SQLite's own bound on the length of one value."""
 
 
-class _Reading(Generic[T]):
+class Reading(Generic[T]):
     """One read on its way; `stop` ends it in SQLite and not only its waiting caller."""
 
     def __init__(self, question: Callable[[sqlite3.Connection], T]) -> None:
@@ -33,6 +35,8 @@ class _Reading(Generic[T]):
             if self.stopped:
                 raise _too_slow()
             self._connection = connection
+        # An interrupt that comes before the statement has begun is lost, so the statement also looks by itself.
+        connection.set_progress_handler(lambda: self.stopped, CHECK_EVERY)
         try:
             return self._question(connection)
         except sqlite3.Error as error:
@@ -68,7 +72,7 @@ class Readers:
     async def ask(self, question: Callable[[sqlite3.Connection], T], timeout_s: float) -> T:
         """Run `question` on a reading connection. Raises `Refusal` LIMIT when it is not done after `timeout_s`."""
         loop = asyncio.get_running_loop()
-        reading = _Reading(question)
+        reading = Reading(question)
         timer = loop.call_later(timeout_s, reading.stop)
         try:
             return await loop.run_in_executor(self._pool, self._run, reading)
@@ -78,7 +82,7 @@ class Readers:
         finally:
             timer.cancel()
 
-    def _run(self, reading: _Reading[T]) -> T:
+    def _run(self, reading: Reading[T]) -> T:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = connect_reader(self._path)
