@@ -1,0 +1,161 @@
+"""The front page stays true: keys, options, settings and examples are compared with the code, or run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from textual.binding import Binding
+
+from flowlatch.config import load_settings
+from flowlatch.profile import Profile
+from flowlatch.ui import keys
+from tests.support.server import ServerProcess
+from tests.support.sources import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+PORT = "4200"
+
+SECTIONS: dict[str, tuple[Binding, ...]] = {
+    "the list": keys.LIST_KEYS,
+    "everywhere": (*keys.EVERYWHERE, *keys.ALWAYS),
+    "logs and texts": (keys.FOLLOW, keys.WRAP, keys.LEVEL, keys.SEARCH, keys.NEXT_HIT, keys.PREVIOUS_HIT),
+    "forms": (
+        keys.SUBMIT,
+        keys.NEXT_FIELD,
+        keys.EDITOR,
+        keys.SEE_CHANGE,
+        keys.TAKE_CHANGE,
+        keys.COPY_COMMAND,
+        keys.CLOSE,
+    ),
+    "a conflict": (keys.TAKE_THEIRS, keys.KEEP_EDITING, keys.APPLY_MINE, keys.COMPARE, keys.COPY_REPORT),
+}
+
+
+def key_table() -> str:
+    """Return the README's table of keys as it must be."""
+    lines = ["| where | key | does |", "|---|---|---|"]
+    for where, bindings in SECTIONS.items():
+        tabs = [binding for binding in bindings if binding in keys.STATE_TABS]
+        for binding in bindings:
+            if binding in tabs[1:]:
+                continue
+            shown = ["1", "9"] if binding in tabs else keys.shown_keys(binding)
+            written = "`1`–`9`" if binding in tabs else " ".join(f"`{key}`" for key in shown)
+            does = "State tabs with live counts" if binding in tabs else binding.tooltip
+            lines.append(f"| {where} | {written} | {does} |")
+            where = ""
+    return "\n".join(lines)
+
+
+def test_the_keys_are_those_of_the_code() -> None:
+    found = README.partition("<!-- keys -->")[2].partition("<!-- /keys -->")[0].strip()
+    assert found == key_table(), f"between the key markers README.md needs:\n{key_table()}"
+
+
+def code(mark: str, language: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (language, text) of the code blocks right below a mark in a comment."""
+    for found in re.finditer(rf"<!-- {mark} -->\n```(\w+)\n(.*?)```", README, re.DOTALL):
+        if language in ("", found[1]):
+            yield found[1], found[2]
+
+
+def test_the_settings_are_read_without_a_problem(home: Path) -> None:
+    ((_, text),) = code("config")
+    (home / "config.toml").write_text(text, "utf-8")
+    assert load_settings().problems == []
+    assert load_settings().default == "prod"
+
+
+def test_every_setting_is_explained() -> None:
+    ((_, text),) = code("config")
+    assert tomllib.loads(text)
+    missing = [name for name in Profile.model_fields if name != "name" and not re.search(rf"\b{name}\b", text)]
+    assert not missing
+
+
+def commands() -> list[str]:
+    """Return every command line of ours in the README: in code blocks and in `code` of tables and sentences."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    inline = re.findall(r"`((?:flowlatch|runs|serve) [^`]+)`", README)
+    whole = [text if text.startswith("flowlatch") else f"flowlatch {text}" for text in inline]
+    return sorted({line.partition("  #")[0].strip() for line in [*lines, *whole] if line.startswith("flowlatch")})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_exists_with_its_options(line: str) -> None:
+    from flowlatch.cli.main import flowlatch
+
+    command: click.Command = flowlatch
+    context = click.Context(command, info_name="flowlatch")
+    words = shlex.split(line)[1:]
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        found = command.get_command(context, words[0])
+        assert found is not None, f"{line}: there is no command {words[0]!r}"
+        command, context, words = found, click.Context(found, context, info_name=words[0]), words[1:]
+    known = {option for parameter in command.get_params(context) for option in parameter.opts}
+    used = {word.partition("=")[0] for word in words if re.match(r"-[-a-z]", word)}
+    assert used <= known, f"{line}: no such option: {', '.join(sorted(used - known))}"
+
+
+def test_the_examples_run_as_they_stand(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    for tool in ("bash", "curl", "jq"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"the README's examples DID NOT RUN: they need {tool}")
+    server = start_server()
+    bin_directory = tmp_path / "bin"
+    bin_directory.mkdir()
+    for name, command in (("flowlatch", [sys.executable, "-m", "flowlatch"]), ("python", [sys.executable])):
+        script = bin_directory / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', "utf-8")
+        script.chmod(0o755)
+    (tmp_path / "flowlatch-data").symlink_to(server.data)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(_shell(code("run"))).replace(f":{PORT}", f":{server.port}")],
+        cwd=tmp_path,
+        env={**server.env(), "PATH": f"{bin_directory}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "existing" in done.stdout
+    assert "nothing written: it is Success at version 2" in done.stdout
+    assert '"createFlowRun"' in done.stdout
+    assert '"errors"' not in done.stdout
+    wire = server.wire()
+    assert len(wire.data("{ flow_run { id } }")["flow_run"]) == 4
+
+
+def _shell(blocks: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for language, text in blocks:
+        yield f"python - <<'END_OF_PYTHON'\n{text}END_OF_PYTHON" if language == "python" else text
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "BENCHMARKS.md"])
+def test_links_and_pictures_exist(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    missing = [target for target in targets if not (ROOT / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "target", sorted(set(re.findall(r"\bmake ([a-z ]+?)(?=[`\s,.;:]*(?:$|[`#,.;:]))", README, re.M)))
+)
+def test_make_knows_every_target_named(target: str) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for word in target.split():
+        assert re.search(rf"^{word}:", makefile, re.M), f"make {word}"
