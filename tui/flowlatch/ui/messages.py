@@ -26,9 +26,6 @@ class LinkChanged(News):
 
     link: LinkState
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def can_replace(self, message: Message) -> bool:
         """Only the newest state of the link matters."""
         return isinstance(message, LinkChanged)
@@ -40,18 +37,12 @@ class RunsChanged(News):
 
     batch: ChangeBatch
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class Reload(News):
     """Load whatever is shown anew."""
 
     reason: ReloadReason
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def can_replace(self, message: Message) -> bool:
         """One reload is as good as two, but a change of server is never hidden by another reason."""
@@ -85,9 +76,6 @@ class OpenRun(Request):
     run_id: RunId
     tab: str = "overview"
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class OpenCreate(Request):
@@ -97,18 +85,12 @@ class OpenCreate(Request):
     source: FlowRun | None = None
     start: StartTime | None = None
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class OpenSchedule(Request):
     """Open the form for a run that starts later."""
 
     flow: Flow | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
 
 @dataclass
@@ -118,9 +100,6 @@ class OpenEditState(Request):
     run: FlowRun
     undo: bool = False
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class OpenCancel(Request):
@@ -128,18 +107,12 @@ class OpenCancel(Request):
 
     run: FlowRun
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class OpenRetry(Request):
     """Ask whether to run these again, as new runs with the same parameters."""
 
     runs: list[FlowRun] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
 
 @dataclass
@@ -149,18 +122,12 @@ class OpenBulk(Request):
     verb: str
     runs: list[FlowRun] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class OpenNamed(Request):
     """Open a screen by its name: flows, agents, connections, drafts, journal, help, runs."""
 
     name: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
 
 @dataclass
@@ -169,18 +136,12 @@ class ShowRuns(Request):
 
     filter: str
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class SwitchProfile(Request):
     """Go to another server; the present one stays until the new one answers."""
 
     name: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
 
 @dataclass
@@ -190,15 +151,9 @@ class CopyText(Request):
     text: str
     what: str = "text"
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 @dataclass
 class OpenCopy(Request):
     """Ask what of a run to copy."""
 
     run: FlowRun
-
-    def __post_init__(self) -> None:
-        super().__init__()
