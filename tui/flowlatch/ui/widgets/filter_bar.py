@@ -65,9 +65,6 @@ class FilterBar(Vertical):
 
         text: str
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
         def can_replace(self, message: Message) -> bool:
             """Only the newest text matters."""
             return isinstance(message, FilterBar.Typed)
@@ -78,17 +75,11 @@ class FilterBar(Vertical):
 
         text: str
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     @dataclass
     class Dropped(Message):
         """The operator left the prompt; `text` is what was there before."""
 
         text: str
-
-        def __post_init__(self) -> None:
-            super().__init__()
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -61,9 +61,6 @@ class RunTable(ScrollView, can_focus=True):
 
         run: FlowRun
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     @dataclass
     class CursorMoved(Message):
         """The operator went to a row; `run_id` is None while that row is not loaded."""
@@ -71,18 +68,12 @@ class RunTable(ScrollView, can_focus=True):
         index: int
         run_id: RunId | None
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     @dataclass
     class Wanted(Message):
         """Rows `first` … `last` are on the screen."""
 
         first: int
         last: int
-
-        def __post_init__(self) -> None:
-            super().__init__()
 
         def can_replace(self, message: Message) -> bool:
             """Only where the screen is now matters."""
@@ -93,9 +84,6 @@ class RunTable(ScrollView, can_focus=True):
         """The operator clicked a heading."""
 
         key: SortKey
-
-        def __post_init__(self) -> None:
-            super().__init__()
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic, id: str | None = None) -> None:
         super().__init__(id=id)

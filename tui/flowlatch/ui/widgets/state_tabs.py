@@ -53,9 +53,6 @@ class StateTabs(Widget):
 
         number: int
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._counts: dict[str, Count] = {}
