@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
 from flowlatch.live.session import Session
@@ -35,11 +36,11 @@ class _Linked(Screen[T]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._ticking: Timer | None = None
 
     @on(events.Mount)
     def _frame_mounted(self) -> None:
         self.set_class(self.session.profile.production, "production")
-        self._ticking = self.set_interval(1.0, self.show_link, pause=True)
         self.show_link()
 
     @on(LinkChanged)
@@ -68,8 +69,9 @@ class _Linked(Screen[T]):
         bars.first().show(lines, calm=link_text.band_is_calm(self.session))
         is_counting = len(lines) > 1 and self.app.app_focus and self.is_current
         if is_counting:
+            self._ticking = self._ticking or self.set_interval(1.0, self.show_link)
             self._ticking.resume()
-        else:
+        elif self._ticking is not None:
             self._ticking.pause()
 
     def _is_typing(self) -> bool:
