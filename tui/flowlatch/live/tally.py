@@ -59,7 +59,7 @@ class Tally:
             self._wake.clear()
             if self._session.link.is_online and not self.frozen:
                 await self._count()
-            await asyncio.sleep(EVERY_S)
+                await asyncio.sleep(EVERY_S)
 
     async def _count(self) -> None:
         queries = dict(self._queries)

@@ -120,7 +120,9 @@ FOLD_ALL = _key("fold_all", "c", "Fold all", "Fold everything to its first level
 REVEAL = _key("reveal", "v", "Reveal", "Show secret values, or mask them again")
 COPY_VALUE = _key("copy_value", "Y", "Copy value", "Copy the value under the cursor")
 ARCHIVE = _key("archive", "A", "Archive", "Archive this version of the flow, after a question", show=True)
-SCHEDULE_ACTIVE = _key("schedule_active", "S", "Schedule on/off", "Switch the flow's schedule, after a question", show=True)
+SCHEDULE_ACTIVE = _key(
+    "schedule_active", "S", "Schedule on/off", "Switch the flow's schedule, after a question", show=True
+)
 SHOW_RUNS = _key("show_runs", "enter", "Runs", "List the runs of this flow", show=True)
 
 QUIT = _key("quit", "q", "Quit", "Quit; asks only with drafts or unknown outcomes")

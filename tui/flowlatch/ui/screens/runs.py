@@ -37,8 +37,9 @@ class RunsScreen(RunsFiltering):
     """Lists runs, live; opens forms for them; writes nothing itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key for key in keys.LIST_KEYS if key not in (*keys.MOVES, keys.COLUMN_LEFT, keys.COLUMN_RIGHT, keys.OPEN)
-    ] + [keys.BACK]
+        *(key for key in keys.LIST_KEYS if key not in RunTable.BINDINGS),
+        keys.BACK,
+    ]
     _range_from: int | None = None
 
     def chosen_runs(self) -> list[FlowRun]:

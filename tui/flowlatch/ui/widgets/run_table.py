@@ -129,7 +129,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def tick(self, **looks: object) -> None:
         """Like `restyle`, when only time has passed: paints just the lines whose text is another one now."""
-        width, top = self.size.width, round(self.scroll_y)
+        width, top = self._width(), round(self.scroll_y)
         before = [self._draw(top + line, width) for line in range(self._body_height())]
         for name, value in looks.items():
             setattr(self.line, name, value)
@@ -153,7 +153,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _refresh_lines(self, is_due: Callable[[int], bool], *, width: int | None = None) -> None:
         """Paint the lines on the screen whose index in the list is due."""
-        top, cells = round(self.scroll_y), width or self.size.width
+        top, cells = round(self.scroll_y), width or self._width()
         lines = range(self._body_height())
         regions = [Region(0, HEAD + line, cells, 1) for line in lines if is_due(top + line)]
         if regions:
@@ -171,7 +171,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen: the heading, or a row."""
-        width = self.size.width
+        width = self._width()
         return self.line.heading(width) if y < HEAD else self._draw(round(self.scroll_y) + y - HEAD, width)
 
     def _draw(self, index: int, width: int) -> Strip:
@@ -199,11 +199,14 @@ class RunTable(ScrollView, can_focus=True):
 
     # Where it is
 
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
     def _body_height(self) -> int:
         return max(self.size.height - HEAD, 1)
 
     def _set_length(self) -> None:
-        self.virtual_size = Size(self.size.width, self.window.total + HEAD)
+        self.virtual_size = Size(self._width(), self.window.total + HEAD)
 
     def _go_to_top(self, top: int) -> None:
         if top != round(self.scroll_y):
@@ -304,7 +307,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _click_heading(self, x: int) -> None:
         column = GUTTER
-        for placed in self.line.placed(self.size.width):
+        for placed in self.line.placed(self._width()):
             if column <= x < column + placed.width and placed.column.sort:
                 self.post_message(self.SortWanted(placed.column.sort))
             column += placed.width + GAP

@@ -1,0 +1,158 @@
+"""Opens screens, remembers the way, goes back and forward on it. Screens are imported when they are first opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from textual import on
+from textual.app import App
+from textual.screen import Screen
+
+from flowlatch.live.session import Session
+from flowlatch.ui.messages import (
+    OpenBulk,
+    OpenCancel,
+    OpenCreate,
+    OpenEditState,
+    OpenNamed,
+    OpenRetry,
+    OpenRun,
+    OpenSchedule,
+    ShowRuns,
+)
+
+AnyScreen = Screen[Any]
+Factory = Callable[[], AnyScreen]
+NAMED = {
+    "flows": ("flows", "FlowsScreen"),
+    "agents": ("agents", "AgentsScreen"),
+    "drafts": ("drafts", "DraftsScreen"),
+    "journal": ("journal", "JournalScreen"),
+}
+"""Name of a place → module in `ui.screens` and class; each takes the session alone."""
+
+
+def load(module: str, name: str) -> Callable[..., AnyScreen]:
+    """Import a screen."""
+    found: Callable[..., AnyScreen] = getattr(import_module(f"flowlatch.ui.screens.{module}"), name)
+    return found
+
+
+class Navigator(App[None]):
+    """The way through the screens: home is the list of runs, everything else is opened on top of it."""
+
+    session: Session
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead: list[Factory] = []
+        """What `>` opens, last one first."""
+        self._makers: dict[AnyScreen, Factory] = {}
+        """How each open place was made."""
+
+    def go(self, make: Factory) -> None:
+        """Open a place of the map, from now on reachable by back and forward."""
+        self._ahead.clear()
+        self._open(make)
+
+    def _open(self, make: Factory) -> None:
+        screen = make()
+        self._makers = {known: made for known, made in self._makers.items() if known in self.screen_stack}
+        self._makers[screen] = make
+        self.push_screen(screen)
+
+    def is_home(self) -> bool:
+        """True while the list of runs is in front."""
+        return len(self.screen_stack) <= self.home_depth
+
+    home_depth = 2
+    """Screens on the stack while home is in front: Textual's own blank one and the list."""
+
+    # Moving
+
+    def action_back(self) -> None:
+        """Close what is in front; home stays."""
+        if not self.is_home():
+            make = self._makers.get(self.screen)
+            if make is not None:
+                self._ahead.append(make)
+            self.pop_screen()
+
+    def action_history_back(self) -> None:
+        """The screen before this one."""
+        self.action_back()
+
+    def action_history_forward(self) -> None:
+        """What back has closed."""
+        if self._ahead:
+            self._open(self._ahead.pop())
+
+    def action_last_view(self) -> None:
+        """To and fro between this view and the one before."""
+        if self.is_home():
+            self.action_history_forward()
+        else:
+            self.action_back()
+
+    def go_home(self) -> None:
+        """Close everything but the list of runs."""
+        while not self.is_home():
+            self.pop_screen()
+
+    # What screens ask for
+
+    @on(OpenRun)
+    def _open_run(self, message: OpenRun) -> None:
+        session = self.session
+        self.go(lambda: load("run", "RunScreen")(session, message.run_id, tab=message.tab))
+
+    @on(OpenCreate)
+    def _open_create(self, message: OpenCreate) -> None:
+        self.push_screen(load("create", "CreateScreen")(self.session, message.flow, message.source))
+
+    @on(OpenSchedule)
+    def _open_schedule(self, message: OpenSchedule) -> None:
+        self.push_screen(load("schedule", "ScheduleScreen")(self.session, message.flow))
+
+    @on(OpenEditState)
+    def _open_edit_state(self, message: OpenEditState) -> None:
+        self.push_screen(load("edit_state", "EditStateScreen")(self.session, message.run))
+
+    @on(OpenCancel)
+    def _open_cancel(self, message: OpenCancel) -> None:
+        self.push_screen(load("cancel", "CancelScreen")(self.session, message.run))
+
+    @on(OpenRetry)
+    def _open_retry(self, message: OpenRetry) -> None:
+        if len(message.runs) == 1:
+            self.push_screen(load("create", "CreateScreen")(self.session, None, message.runs[0]))
+        else:
+            self._open_bulk(OpenBulk("retry", message.runs))
+
+    @on(OpenBulk)
+    def _open_bulk(self, message: OpenBulk) -> None:
+        self.push_screen(load("bulk", "BulkScreen")(self.session, message.verb, message.runs))
+
+    @on(OpenNamed)
+    def _open_named(self, message: OpenNamed) -> None:
+        if message.name == "runs":
+            self.go_home()
+            return
+        if message.name == "connections":
+            self.run_action("connections")
+            return
+        module, name = NAMED[message.name]
+        session = self.session
+        self.go(lambda: load(module, name)(session))
+
+    @on(ShowRuns)
+    def _show_runs(self, message: ShowRuns) -> None:
+        home = self.screen_stack[self.home_depth - 1]
+        self.go_home()
+        home.post_message(ShowRuns(message.filter))
+
+    def action_drafts(self) -> None:
+        """What was typed and not sent."""
+        self.post_message(OpenNamed("drafts"))

@@ -1,0 +1,28 @@
+"""What is shown while the window is too small for anything else."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.widgets import Static
+
+LEAST = Size(60, 15)
+
+
+def is_too_small(size: Size) -> bool:
+    """True below 60 columns or 15 lines."""
+    return size.width < LEAST.width or size.height < LEAST.height
+
+
+class TooSmallScreen(Screen[None]):
+    """One line; q still quits, and whatever was open is still open below."""
+
+    DEFAULT_CSS = """
+    TooSmallScreen { align: left top; background: $background; color: $foreground; }
+    TooSmallScreen > Static { width: 1fr; height: auto; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Say how large it must be."""
+        yield Static("too small: 60×15 is needed; q quits", markup=False)
