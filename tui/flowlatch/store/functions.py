@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from functools import lru_cache
+from typing import Any
 
 _DAY_US = 86_400_000_000
 
@@ -69,3 +71,51 @@ def register(connection: sqlite3.Connection) -> None:
     connection.create_function("flowlatch_interval", 1, interval_text, deterministic=True)
     connection.create_function("flowlatch_like", 2, _like, deterministic=True)
     connection.create_function("flowlatch_ilike", 2, _ilike, deterministic=True)
+    connection.create_function("flowlatch_json_key", 1, _json_key, deterministic=True)
+    connection.create_function("flowlatch_json_contains", 2, _json_contains, deterministic=True)
+    connection.create_function("flowlatch_json_has_keys", 3, _json_has_keys, deterministic=True)
+    connection.create_function("flowlatch_json_in", 2, _json_in, deterministic=True)
+
+
+# ---- JSON ----------------------------------------------------------------------------------------------------------
+
+
+def _json_key(text: str | None) -> str | None:
+    """Return JSON in one form, so that equal values are equal text: keys in order, no spaces."""
+    return None if text is None else json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
+def _contains(whole: Any, part: Any, *, top: bool = True) -> bool:
+    """Return whether `part` is within `whole` by PostgreSQL's rules for `@>`: an array contains a bare scalar."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(key in whole and _contains(whole[key], value, top=False) for key, value in part.items())
+    if isinstance(whole, list):
+        if isinstance(part, list):
+            return all(any(_contains(item, wanted, top=False) for item in whole) for wanted in part)
+        return top and not isinstance(part, dict) and any(_same(item, part) for item in whole)
+    return not isinstance(part, dict | list) and _same(whole, part)
+
+
+def _same(left: Any, right: Any) -> bool:
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
+def _json_contains(whole: str | None, part: str | None) -> int | None:
+    if whole is None or part is None:
+        return None
+    return int(_contains(json.loads(whole), json.loads(part)))
+
+
+def _json_has_keys(whole: str | None, keys: str | None, every: int) -> int | None:
+    if whole is None or keys is None:
+        return None
+    value = json.loads(whole)
+    held = value if isinstance(value, dict | list) else [value]
+    found = [key in held for key in json.loads(keys)]
+    return int(all(found) if every else any(found))
+
+
+def _json_in(value: str | None, choices: str | None) -> int | None:
+    if value is None or choices is None:
+        return None
+    return int(_json_key(value) in [_json_key(json.dumps(choice)) for choice in json.loads(choices)])

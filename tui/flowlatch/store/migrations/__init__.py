@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from flowlatch.store import derived, schema
+from flowlatch.store.backup import copy_database
 from flowlatch.store.base import StoreUnusable
-from flowlatch.store.connection import connect
 from flowlatch.store.files import APPLICATION_ID, SCHEMA_VERSION
 from flowlatch.store.times import utc_text
 
@@ -93,17 +92,3 @@ def upgrade(path: Path, version: int, *, target: int = SCHEMA_VERSION, place: Pa
         raise StoreUnusable(f"{path} has schema version {version}; no backup could be made: {error}") from error
     logger.info("migrating %s from schema version %d to %d, backup in %s", path, version, target, backup)
     run(path, revision_of(target), place)
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a database, also one in use, into the file `target` (0600, replaced as a whole) by SQLite's backup."""
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    part.touch(mode=0o600)
-    try:
-        with closing(connect(source)) as old, closing(connect(part)) as new:
-            old.backup(new)
-            new.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
