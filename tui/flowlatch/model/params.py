@@ -30,7 +30,14 @@ EXPECTED = {
     "datetime": "expected date and time, e.g. 2026-12-01T09:00:00Z",
     "json": "expected JSON, e.g. [1, 2]",
 }
-_SECRET = re.compile(r"password|passwd|secret|token|api_?key|auth|credential", re.IGNORECASE)
+_SECRET = re.compile(
+    r"password|passwd|secret|token|credential|auth(?!ors?\b)|(?<![a-z])key(?![a-z])|api_?key|access_?key|private_?key",
+    re.IGNORECASE,
+)
+_NO_SECRET = frozenset({"idempotency_key", "cache_key"})
+"""Keys that identify and open nothing."""
+MASK = "***"
+"""Stands for a value that is not shown."""
 
 
 def kind_of(parameter: Parameter) -> str:
@@ -50,7 +57,31 @@ def choices_of(parameter: Parameter) -> list[str]:
 
 def is_secret(name: str) -> bool:
     """True when a parameter's name says that its value should not be shown (reliability.md §7)."""
-    return bool(_SECRET.search(name))
+    return name.lower() not in _NO_SECRET and bool(_SECRET.search(name))
+
+
+def redacted(value: Any) -> Any:
+    """Return a JSON value with each part whose name says that it is secret replaced by `***`; the value stays as it is.
+
+    Walks without recursion, as deep as the value goes.
+    """
+    root: list[Any] = [value]
+    waiting: list[tuple[list[Any] | dict[str, Any], Any]] = [(root, 0)]
+    while waiting:
+        holder, place = waiting.pop()
+        part = holder[place]
+        if isinstance(part, dict):
+            copy: dict[str, Any] = {
+                key: MASK if is_secret(str(key)) and item not in (None, "", [], {}) else item
+                for key, item in part.items()
+            }
+            holder[place] = copy
+            waiting.extend((copy, key) for key, item in copy.items() if isinstance(item, dict | list))
+        elif isinstance(part, list):
+            items = list(part)
+            holder[place] = items
+            waiting.extend((items, index) for index, item in enumerate(items) if isinstance(item, dict | list))
+    return root[0]
 
 
 def read_value(parameter: Parameter, text: str) -> Any:

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flowlatch.model.params import is_secret
+from flowlatch.model.params import MASK, is_secret
 from flowlatch.text import clean, one_line
 from flowlatch.ui.format import foreign
 
-MASK = "***"
 STRING_LIMIT = 2_000
 """Characters of a string on its line; copying takes all of it."""
 ROW_LIMIT = 200_000

@@ -30,9 +30,6 @@ class JsonView(LineView):
 
         text: str
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     class Masked(Message):
         """A copy was asked of a value that is masked."""
 

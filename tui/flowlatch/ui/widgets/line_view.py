@@ -72,9 +72,6 @@ class LineView(ScrollView, can_focus=True):
         view: LineView
         row: int
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
         @property
         def control(self) -> LineView:
             """The view that says so."""
@@ -90,17 +87,11 @@ class LineView(ScrollView, can_focus=True):
 
         view: LineView
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     @dataclass
     class SearchMoved(Message):
         """The search stands on another hit, or has other hits."""
 
         view: LineView
-
-        def __post_init__(self) -> None:
-            super().__init__()
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

@@ -23,9 +23,6 @@ class TabLine(Widget):
 
         name: str
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     def __init__(self, tabs: dict[str, str], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._tabs = tabs
