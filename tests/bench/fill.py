@@ -15,6 +15,7 @@ import random
 import sqlite3
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,8 +30,12 @@ from flowlatch.store.names import ADJECTIVES, ANIMALS
 from flowlatch.store.operations.flows import create_flow
 from flowlatch.store.operations.tenants import create_project
 from flowlatch.store.sqlite import open_sqlite
+from tests.bench.fill_details import Details, insert_sql
+from tests.bench.fill_words import as_text, new_id
 
 BATCH = 20_000
+AHEAD = 200
+"""Runs at most that are scheduled later than now."""
 FULL_TEXT = "flow_run_name"
 
 
@@ -50,12 +55,12 @@ class Kind:
 
 _ETL = ("extract", "clean", "load", "publish")
 KINDS = (
-    Kind("etl-orders-daily", 900, 190, 0.04, ("prod", "etl"), {"date": "2026-01-01", "dry_run": False}, _ETL),
-    Kind("sync-crm-contacts", 300, 35, 0.02, ("prod", "crm"), {"since": None, "batch": 500}, ("fetch", "merge")),
-    Kind("train-forecast", 7200, 2400, 0.12, ("gpu", "ml"), {"horizon": 28, "model": "gbm"}, ("features", "fit")),
-    Kind("report-finance-weekly", 14400, 600, 0.03, ("prod", "finance"), {"week": 1}, ("collect", "render", "mail")),
-    Kind("backup-warehouse", 3600, 900, 0.01, ("prod", "ops"), {"bucket": "nightly"}, ("dump", "upload")),
-    Kind("scan-images", 600, 75, 0.07, ("staging", "security"), {"registry": "internal"}, ("scan", "notify")),
+    Kind("etl-orders-daily", 240, 190, 0.04, ("prod", "etl"), {"date": "2026-01-01", "dry_run": False}, _ETL),
+    Kind("sync-crm-contacts", 120, 35, 0.02, ("prod", "crm"), {"since": None, "batch": 500}, ("fetch", "merge")),
+    Kind("train-forecast", 1800, 2400, 0.12, ("gpu", "ml"), {"horizon": 28, "model": "gbm"}, ("features", "fit")),
+    Kind("report-finance-weekly", 3600, 600, 0.03, ("prod", "finance"), {"week": 1}, ("collect", "render", "mail")),
+    Kind("backup-warehouse", 1800, 900, 0.01, ("prod", "ops"), {"bucket": "nightly"}, ("dump", "upload")),
+    Kind("scan-images", 300, 75, 0.07, ("staging", "security"), {"registry": "internal"}, ("scan", "notify")),
 )
 """The sample flows, busiest first in the draw below."""
 
@@ -81,13 +86,16 @@ def main() -> None:
     print(f"{arguments.runs:,} runs in {took_s:.1f} s, {size_mb:,.0f} MB in {database}")
 
 
-def fill(data: Path, runs: int, rng: random.Random, now: datetime) -> None:
-    """Add `runs` runs that end at `now`, the newest ones due, running or waiting."""
+def fill(data: Path, runs: int, rng: random.Random, now: datetime, *, detailed: int = 200) -> None:
+    """Add `runs` runs that end at `now`, the newest ones due, running or waiting.
+
+    The newest `detailed` runs get task runs and log lines. The database's clock stands at `now` or later afterwards.
+    """
     data = prepare_directory(data)
     with DirectoryLock(data) as lock:
         if not lock.acquire():
             sys.exit(f"a server runs on {data}: stop it first")
-        flows = asyncio.run(_make_flows(data, rng))
+        flows = asyncio.run(_make_flows(data, rng, now))
         connection = connect(data / DATABASE)
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = MEMORY")
@@ -95,7 +103,7 @@ def fill(data: Path, runs: int, rng: random.Random, now: datetime) -> None:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN EXCLUSIVE")
         dropped = _drop_derived(connection)
-        _insert(connection, Rows(connection, flows, rng, now), runs)
+        _insert(connection, Rows(connection, flows, rng, now), runs, detailed)
         _build_derived(connection, dropped)
         connection.execute("COMMIT")
         connection.execute("ANALYZE")
@@ -103,9 +111,9 @@ def fill(data: Path, runs: int, rng: random.Random, now: datetime) -> None:
         connection.close()
 
 
-async def _make_flows(data: Path, rng: random.Random) -> list[tuple[Kind, str, str]]:
+async def _make_flows(data: Path, rng: random.Random, now: datetime) -> list[tuple[Kind, str, str]]:
     """Register the sample flows unless they are there; return (kind, flow id, tenant id) for each."""
-    store = await open_sqlite(data, new_id=lambda: new_id(rng))
+    store = await open_sqlite(data, new_id=lambda: new_id(rng), clock=lambda: now)
     try:
         found = await store.read("SELECT name, id, tenant_id FROM flow WHERE archived = 0", {})
         known = {row[0]: (row[1], row[2]) for row in found}
@@ -133,18 +141,6 @@ def _register(tx: Tx, *, project_id: str, kind: Kind) -> dict[str, Any]:
     return create_flow(tx, project_id=project_id, serialized_flow=document)
 
 
-def new_id(rng: random.Random) -> str:
-    """Return a random UUID as text, from the given source."""
-    digits = f"{rng.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-def as_text(at: float) -> str:
-    """Return seconds since 1970 as stored text."""
-    whole, fraction = divmod(at, 1)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(fraction * 1e6):06d}+00:00"
-
-
 RUN_COLUMNS = (
     "id created updated tenant_id flow_id name version parameters context labels scheduled_start_time auto_scheduled "
     "start_time end_time duration state_id state state_timestamp state_message state_start_time actor "
@@ -153,6 +149,22 @@ RUN_COLUMNS = (
 STATE_COLUMNS = (
     "id created updated tenant_id flow_run_id timestamp state version message start_time serialized_state actor"
 )
+
+
+History = list[tuple[str, float, str]]
+"""The states of a run: (name, seconds since 1970, message), oldest first."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One run as rows, and what it was made from."""
+
+    run_id: str
+    flow_id: str
+    tenant_id: str
+    path: History
+    run: tuple[Any, ...]
+    states: list[tuple[Any, ...]]
 
 
 class Rows:
@@ -168,18 +180,16 @@ class Rows:
         self._flows = rng.choices(flows, weights, k=4096)
         self._mean_gap_s = 1 / sum(weights)
 
-    def runs(self, count: int) -> Iterator[tuple[tuple[Any, ...], list[tuple[Any, ...]]]]:
-        """Yield (run, its states), scheduled one after the other up to an hour from now."""
-        rng, ahead = self.rng, min(count // 50, 200)
+    def runs(self, count: int) -> Iterator[Made]:
+        """Yield runs, scheduled one after the other, the last ones ahead of now."""
+        rng, ahead = self.rng, min(count // 50, AHEAD)
         first_at = self.now - (count - ahead) * self._mean_gap_s
         for number in range(count):
             kind, flow_id, tenant_id = self._flows[rng.getrandbits(12)]
             due = first_at + (number + rng.random()) * self._mean_gap_s
             yield self._run(kind, flow_id, tenant_id, due)
 
-    def _run(
-        self, kind: Kind, flow_id: str, tenant_id: str, due: float
-    ) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
+    def _run(self, kind: Kind, flow_id: str, tenant_id: str, due: float) -> Made:
         rng = self.rng
         run_id, made_at = new_id(rng), min(due, self.now) - 60
         path = self._path(kind, due)
@@ -206,9 +216,9 @@ class Rows:
             *(state_id, state, as_text(at), message, as_text(due) if state == "Scheduled" else None),
             *("agent" if started else None, self.change_seq, self.change_seq),
         )
-        return run, states
+        return Made(run_id, flow_id, tenant_id, path, run, states)
 
-    def _path(self, kind: Kind, due: float) -> list[tuple[str, float, str]]:
+    def _path(self, kind: Kind, due: float) -> History:
         """Return the states of a run as (name, when, message): how far it has come by now, and how it ended."""
         rng = self.rng
         path = [("Scheduled", min(due, self.now) - 60, "Flow run scheduled.")]
@@ -240,19 +250,19 @@ def _drop_derived(connection: sqlite3.Connection) -> list[str]:
     return [sql for _, _, sql in found]
 
 
-def _insert(connection: sqlite3.Connection, rows: Rows, count: int) -> None:
-    run_sql, state_sql = _insert_sql("flow_run", RUN_COLUMNS), _insert_sql("flow_run_state", STATE_COLUMNS)
-    pairs = rows.runs(count)
-    while batch := list(itertools.islice(pairs, BATCH)):
-        connection.executemany(run_sql, [run for run, _ in batch])
-        connection.executemany(state_sql, [state for _, states in batch for state in states])
+def _insert(connection: sqlite3.Connection, rows: Rows, count: int, detailed: int) -> None:
+    run_sql, state_sql = insert_sql("flow_run", RUN_COLUMNS), insert_sql("flow_run_state", STATE_COLUMNS)
+    newest: deque[Made] = deque(maxlen=detailed + AHEAD)
+    made = rows.runs(count)
+    while batch := list(itertools.islice(made, BATCH)):
+        connection.executemany(run_sql, [each.run for each in batch])
+        connection.executemany(state_sql, [state for each in batch for state in each.states])
+        newest.extend(batch)
+    details = Details(connection, rows.rng, rows.now)
+    for each in newest:
+        details.add(each.run_id, each.flow_id, each.tenant_id, each.path)
     last = as_text(rows.now)
     connection.execute("UPDATE store_clock SET change_seq = ?, last_time = max(last_time, ?)", (rows.change_seq, last))
-
-
-def _insert_sql(table: str, columns: str) -> str:
-    names = columns.split()
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 def _build_derived(connection: sqlite3.Connection, dropped: list[str]) -> None:
