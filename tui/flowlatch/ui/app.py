@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 from textual import events, on, work
 from textual.binding import BindingType
+from textual.content import Content
 from textual.filter import LineFilter
 from textual.worker import Worker
 
@@ -27,7 +28,6 @@ from flowlatch.ui.hooks import Hooks
 from flowlatch.ui.navigator import Navigator, load
 from flowlatch.ui.newsroom import Newsroom
 from flowlatch.ui.safety import LastLine
-from flowlatch.ui.screens.menu import Choice, MenuScreen
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
@@ -215,15 +215,16 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
             self.notify("read-only: nothing can be changed from here; ! switches it back")
         else:
             question = f"Allow changes on {one_line(session.profile.name, 40)}?"
-            note = "PRODUCTION: this server is marked as one to be careful with" if session.profile.production else ""
-            if await self.ask(question, yes="yes, allow changes", note=note):
+            if session.profile.production:
+                question += "\nThis server is marked as PRODUCTION."
+            if await self.ask("Switch read-only off", question, yes="Allow changes"):
                 session.read_only = False
         self.tell_screens(messages.WritingChanged())
 
-    async def ask(self, question: str, *, yes: str, note: str = "") -> bool:
+    async def ask(self, title: str, question: str, *, yes: str) -> bool:
         """Ask a question whose default is no."""
-        choices = [Choice("no", "no", letter="n", is_current=True), Choice("yes", yes, letter="y")]
-        return await self.push_screen_wait(MenuScreen(self.session, question, choices, note=note)) == "yes"
+        confirm = load("confirm", "ConfirmScreen")(self.session, title, Content(question), yes=yes)
+        return bool(await self.push_screen_wait(confirm))
 
     async def action_quit(self) -> None:
         """Leave; asks only when something typed here is not sent, or an outcome is not known."""
@@ -235,7 +236,7 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         if mine:
             unknown = sum(draft.is_unknown for draft in mine)
             note = f"{len(mine)} kept as drafts (D)" + (f", {unknown} with an unknown outcome" if unknown else "")
-            if not await self.ask("Quit?", yes="quit; drafts are kept", note=note):
+            if not await self.ask("Quit?", f"Typed here and not sent: {note}.", yes="Quit"):
                 return
         self.exit()
 

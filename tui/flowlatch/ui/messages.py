@@ -102,6 +102,13 @@ class OpenEditState(Request):
 
 
 @dataclass
+class OpenUndo(Request):
+    """Propose the state before the present one, as a new version."""
+
+    run: FlowRun
+
+
+@dataclass
 class OpenCancel(Request):
     """Ask whether to cancel a run."""
 

@@ -14,12 +14,14 @@ from flowlatch.live.session import Session
 from flowlatch.ui.messages import (
     OpenBulk,
     OpenCancel,
+    OpenCopy,
     OpenCreate,
     OpenEditState,
     OpenNamed,
     OpenRetry,
     OpenRun,
     OpenSchedule,
+    OpenUndo,
     ShowRuns,
 )
 
@@ -110,7 +112,8 @@ class Navigator(App[None]):
 
     @on(OpenCreate)
     def _open_create(self, message: OpenCreate) -> None:
-        self.push_screen(load("create", "CreateScreen")(self.session, message.flow, message.source))
+        create = load("create", "CreateScreen")
+        self.push_screen(create(self.session, message.flow, message.source, start=message.start))
 
     @on(OpenSchedule)
     def _open_schedule(self, message: OpenSchedule) -> None:
@@ -119,6 +122,14 @@ class Navigator(App[None]):
     @on(OpenEditState)
     def _open_edit_state(self, message: OpenEditState) -> None:
         self.push_screen(load("edit_state", "EditStateScreen")(self.session, message.run))
+
+    @on(OpenUndo)
+    def _open_undo(self, message: OpenUndo) -> None:
+        self.push_screen(load("edit_state", "EditStateScreen")(self.session, message.run, undo=True))
+
+    @on(OpenCopy)
+    def _open_copy(self, message: OpenCopy) -> None:
+        self.push_screen(load("copy", "CopyScreen")(self.session, message.run))
 
     @on(OpenCancel)
     def _open_cancel(self, message: OpenCancel) -> None:

@@ -16,11 +16,13 @@ from flowlatch.ui import keys
 from flowlatch.ui.messages import (
     OpenBulk,
     OpenCancel,
+    OpenCopy,
     OpenCreate,
     OpenEditState,
     OpenRetry,
     OpenRun,
     OpenSchedule,
+    OpenUndo,
     ShowRuns,
 )
 from flowlatch.ui.screens.runs_columns import ColumnsScreen
@@ -166,6 +168,18 @@ class RunsScreen(RunsFiltering):
             self.post_message(OpenBulk("set_state", self.chosen_runs()))
         elif (run := self._one()) is not None:
             self.post_message(OpenEditState(run))
+
+    def action_undo(self) -> None:
+        """Propose the previous state as a new version."""
+        run = self._one()
+        if run is not None:
+            self.post_message(OpenUndo(run))
+
+    def action_copy(self) -> None:
+        """Choose what to copy of the run."""
+        run = self._one()
+        if run is not None:
+            self.post_message(OpenCopy(run))
 
     def action_cancel(self) -> None:
         """Ask whether to cancel."""

@@ -40,7 +40,7 @@ class SidePane(Static):
     """Shows the run under the cursor: at once what the row tells, the rest once the cursor rests on it."""
 
     DEFAULT_CSS = """
-    SidePane { border-left: solid $rule; padding: 0 1; background: $background; }
+    SidePane { height: 1fr; border-left: solid $rule; padding: 0 1; background: $background; }
     """
 
     def __init__(self, session: Session, *, id: str | None = None) -> None:
@@ -176,7 +176,7 @@ def _key(key: str, whole: FlowRun, now: datetime) -> str:
 
 
 def _rule(title: str, width: int) -> Content:
-    return Content.styled(f"── {title} ".ljust(width, "─")[:width], "$rule")
+    return Content.assemble(("── ", "$rule"), (title, "$muted"), (" " + "─" * max(width - len(title) - 4, 0), "$rule"))
 
 
 def _history(detail: RunDetail, session: Session, width: int) -> list[Content]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual import events
 from textual.content import Content
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from flowlatch.ui.keys import shown
 
@@ -49,10 +50,13 @@ class KeyLine(Widget):
     def _gather(self) -> list[_Hint]:
         """Return one hint for each shown action that is enabled, with its first key, in the order of the bindings."""
         hints: dict[str, _Hint] = {}
+        is_typing = isinstance(self.screen.focused, Input | TextArea)
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             if binding.show and active.enabled and binding.description:
                 name = binding.id or binding.action
+                if is_typing and len(shown(key)) == 1:
+                    continue
                 hints.setdefault(name, _Hint(name, binding.key_display or shown(key), binding.description))
         kept = [hints.pop(name) for name in KEPT if name in hints]
         return [*hints.values(), *kept]
