@@ -1,0 +1,33 @@
+"""`flowlatch completion`: the script that teaches a shell to complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+from flowlatch.cli.common import Command, Common, pass_common
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+
+class _Bash(BashComplete):
+    """Bash's script without looking for a bash: the script may be made elsewhere."""
+
+    @staticmethod
+    def _check_version() -> None:
+        return
+
+
+@click.command("completion", cls=Command)
+@click.argument("shell", type=click.Choice(list(SHELLS)))
+@pass_common
+def command(common: Common, shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    bash: eval "$(flowlatch completion bash)" in ~/.bashrc, likewise zsh in ~/.zshrc; fish: flowlatch completion
+    fish > ~/.config/fish/completions/flowlatch.fish
+    """
+    from flowlatch.cli.main import flowlatch
+
+    kind = _Bash if shell == "bash" else SHELLS[shell]
+    common.out.script(kind(flowlatch, {}, "flowlatch", "_FLOWLATCH_COMPLETE").source())
