@@ -46,6 +46,13 @@ class _Fields(Visitor):
             self.unknown = self.unknown or ("version" if "version" in names else "")
 
 
+def unknown_field(document: str) -> str:
+    """Return the first field of a document that a Prefect 1 server does not have; empty when it has all of them."""
+    fields = _Fields()
+    visit(parse(document), fields)
+    return fields.unknown
+
+
 class Prefect1StandIn:
     """An ASGI application that answers as a Prefect 1 server, out of one of ours at `url`.
 
