@@ -12,8 +12,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"flowlatch {__version__}\n")
         return
+    from flowlatch.cli.crash import tell_crash
     from flowlatch.cli.main import run
 
+    sys.excepthook = tell_crash
     sys.exit(run(sys.argv[1:]))
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from flowlatch.cli.common import Common, Noun, pass_common
-from flowlatch.errors import BadInput
+from flowlatch.errors import BadInput, Rejected
 from flowlatch.text import one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,8 +84,12 @@ def vacuum(common: Common, data: Path | None) -> None:
 def prune(common: Common, age: str, data: Path | None) -> None:
     """Delete the runs that ended longer than AGE ago, with their history, task runs and logs."""
     from flowlatch.store import maintenance
+    from flowlatch.store.base import Refusal
 
-    deleted = asyncio.run(maintenance.prune(_place(data), read_age(age)))
+    try:
+        deleted = asyncio.run(maintenance.prune(_place(data), read_age(age)))
+    except Refusal as error:
+        raise Rejected(one_line(error), error.code) from error
     if common.json:
         common.out.json({"deleted": deleted})
     else:

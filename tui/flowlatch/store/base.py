@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from flowlatch.errors import ConfigError
+
 T = TypeVar("T")
 
 
@@ -28,7 +30,7 @@ class Refusal(Exception):
         self.extensions = extensions
 
 
-class StoreUnusable(Exception):
+class StoreUnusable(ConfigError):
     """The database cannot be opened: foreign, newer, corrupt, locked by another server. One line, names the file."""
 
 
