@@ -62,5 +62,5 @@ def text_of(app: App[object]) -> str:
     lines: dict[float, list[tuple[float, str]]] = {}
     pattern = r'<text class="[^"]*" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>'
     for x, y, content in re.findall(pattern, app.export_screenshot(), re.DOTALL):
-        lines.setdefault(float(y), []).append((float(x), html.unescape(content).replace("\xa0", " ")))
+        lines.setdefault(float(y), []).append((float(x), html.unescape(content).replace("\xa0", " ").rstrip("\n")))
     return "\n".join("".join(part for _, part in sorted(lines[y])) for y in sorted(lines))
