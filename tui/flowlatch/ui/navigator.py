@@ -14,7 +14,6 @@ from flowlatch.live.session import Session
 from flowlatch.ui.messages import (
     OpenBulk,
     OpenCancel,
-    OpenCopy,
     OpenCreate,
     OpenEditState,
     OpenNamed,
@@ -42,7 +41,7 @@ def load(module: str, name: str) -> Callable[..., AnyScreen]:
     return found
 
 
-class Navigator(App[None]):
+class Navigator(App[object]):
     """The way through the screens: home is the list of runs, everything else is opened on top of it."""
 
     session: Session
@@ -126,10 +125,6 @@ class Navigator(App[None]):
     @on(OpenUndo)
     def _open_undo(self, message: OpenUndo) -> None:
         self.push_screen(load("edit_state", "EditStateScreen")(self.session, message.run, undo=True))
-
-    @on(OpenCopy)
-    def _open_copy(self, message: OpenCopy) -> None:
-        self.push_screen(load("copy", "CopyScreen")(self.session, message.run))
 
     @on(OpenCancel)
     def _open_cancel(self, message: OpenCancel) -> None:

@@ -112,7 +112,8 @@ class FlowScreen(_Linked[T]):
             return
         top = self.query_one(TopLine)
         top.set_class(self.session.profile.production, "production")
-        left = link_text.server_name(self.session)
+        is_short = bool(self.title_text.plain) and self.size.width < ROOMY
+        left = link_text.server_name(self.session, short=is_short)
         if self.title_text.plain:
             left = Content.assemble(left, ("  │  ", "$faint"), self.title_text)
         chips = [link_text.mode(self.session)] if self.size.width >= ROOMY else []

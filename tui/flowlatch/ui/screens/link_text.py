@@ -25,16 +25,16 @@ _HEADLINES = {
 }
 
 
-def server_name(session: Session) -> Content:
-    """Return `prod PROD · flowlatch · ops:4200` for the top line."""
+def server_name(session: Session, *, short: bool = False) -> Content:
+    """Return `prod · PROD · flowlatch · ops:4200` for the top line; `short` leaves out kind and address."""
     capabilities = session.capabilities
     address = session.url.split("://", 1)[-1].split("/", 1)[0]
     parts = [Content.styled(one_line(session.profile.name, 30), "bold")]
     if session.profile.production:
         parts.append(Content("PROD"))
-    if capabilities:
+    if capabilities and not short:
         parts.append(Content(str(capabilities.kind)))
-    if address:
+    if address and not short:
         parts.append(Content(one_line(address, 40)))
     if not session.profile.verify:
         parts.append(Content.styled("NOT VERIFIED", "$error bold"))
