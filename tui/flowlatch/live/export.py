@@ -221,7 +221,7 @@ async def write_new(path: Path, pieces: AsyncIterator[str]) -> int:
         raise BadInput(f"{one_line(path)}: {_reason(error)}") from error
     finally:
         if not is_done:
-            path.unlink(missing_ok=True)
+            os.unlink(path)
 
 
 def _reason(error: Exception) -> str:

@@ -95,10 +95,9 @@ class OpenSchedule(Request):
 
 @dataclass
 class OpenEditState(Request):
-    """Open the state form; its base is frozen from `run` as it is now. With `undo` it proposes the state before."""
+    """Open the state form; its base is frozen from `run` as it is now."""
 
     run: FlowRun
-    undo: bool = False
 
 
 @dataclass
@@ -157,10 +156,3 @@ class CopyText(Request):
 
     text: str
     what: str = "text"
-
-
-@dataclass
-class OpenCopy(Request):
-    """Ask what of a run to copy."""
-
-    run: FlowRun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from textual import on
@@ -92,13 +91,10 @@ class ExportScreen(FlowModal[Path | None]):
             self.run_worker(self._write(), group="write")
 
     async def _write(self) -> None:
-        text = self.query_one("#file", Input).value.strip()
         try:
-            if not text:
-                raise BadInput("a file name is needed, e.g. ~/runs.csv")
-            path = Path(os.path.expanduser(text))
+            path = named_file(self.query_one("#file", Input).value.strip())
             size = await write_new(path, self._export.text(self._format))
-        except (BadInput, RuntimeError) as error:
+        except BadInput as error:
             self.query_one("#file-field", Field).show_problem(one_line(error))
             return
         except BackendError as error:
@@ -112,3 +108,13 @@ class ExportScreen(FlowModal[Path | None]):
     def action_close(self) -> None:
         """Write nothing."""
         self.dismiss(None)
+
+
+def named_file(text: str) -> Path:
+    """Return the path that was typed, `~` expanded. Raises `BadInput`."""
+    if not text:
+        raise BadInput("a file name is needed, e.g. ~/runs.csv")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise BadInput(f"{one_line(text)}: there is no such user") from error

@@ -8,6 +8,7 @@ from textual import work
 from textual.binding import BindingType
 
 from flowlatch.errors import BackendError
+from flowlatch.live.export import Export, marked_runs, runs_of
 from flowlatch.model.filter import format_filter
 from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun
@@ -16,13 +17,11 @@ from flowlatch.ui import keys
 from flowlatch.ui.messages import (
     OpenBulk,
     OpenCancel,
-    OpenCopy,
     OpenCreate,
     OpenEditState,
     OpenRetry,
     OpenRun,
     OpenSchedule,
-    OpenUndo,
     ShowRuns,
 )
 from flowlatch.ui.screens.runs_columns import ColumnsScreen
@@ -50,6 +49,13 @@ class RunsScreen(RunsFiltering):
             return list(self.marks.values())
         run = self.table.selected
         return [run] if run is not None else []
+
+    def what_to_export(self) -> Export | None:
+        """Return the marked runs, else all that match the filter."""
+        if self.marks:
+            return marked_runs(self.chosen_runs())
+        board = self.list.board
+        return runs_of(self.session, self.current_query(), board.total if board.total_is_exact else None)
 
     def _one(self) -> FlowRun | None:
         """Return the run under the cursor; a note when there is none."""
@@ -169,18 +175,6 @@ class RunsScreen(RunsFiltering):
         elif (run := self._one()) is not None:
             self.post_message(OpenEditState(run))
 
-    def action_undo(self) -> None:
-        """Propose the previous state as a new version."""
-        run = self._one()
-        if run is not None:
-            self.post_message(OpenUndo(run))
-
-    def action_copy(self) -> None:
-        """Choose what to copy of the run."""
-        run = self._one()
-        if run is not None:
-            self.post_message(OpenCopy(run))
-
     def action_cancel(self) -> None:
         """Ask whether to cancel."""
         if self.marks:
@@ -194,12 +188,6 @@ class RunsScreen(RunsFiltering):
             self.post_message(OpenBulk("retry", self.chosen_runs()))
         elif (run := self._one()) is not None:
             self.post_message(OpenRetry([run]))
-
-    def action_delete(self) -> None:
-        """Ask whether to delete; reached by `:delete` only."""
-        runs = self.chosen_runs()
-        if runs:
-            self.post_message(OpenBulk("delete", runs))
 
     def action_logs(self) -> None:
         """Open the run's logs."""

@@ -21,8 +21,9 @@ from flowlatch.model.run import FlowRun, RunId
 from flowlatch.ui.format import count
 from flowlatch.ui.messages import LinkChanged, OpenRun, Reload, RunsChanged, Tick, TimesChanged
 from flowlatch.ui.screens import link_text
-from flowlatch.ui.screens.base import ROOMY, WIDE, FlowScreen
+from flowlatch.ui.screens.base import ROOMY, WIDE
 from flowlatch.ui.screens.runs_pane import SidePane
+from flowlatch.ui.screens.taking import Taking
 from flowlatch.ui.widgets.columns import Times, chosen_columns
 from flowlatch.ui.widgets.filter_bar import FilterBar
 from flowlatch.ui.widgets.run_table import RunTable
@@ -44,7 +45,7 @@ SORT_WORDS = {
 }
 
 
-class RunsBase(FlowScreen[None]):
+class RunsBase(Taking[None]):
     """Shows one list of runs and keeps it true."""
 
     DEFAULT_CSS = """

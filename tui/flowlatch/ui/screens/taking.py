@@ -16,7 +16,7 @@ from flowlatch.model.filter import format_filter
 from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun
 from flowlatch.text import clean, one_line
-from flowlatch.ui.messages import CopyText, OpenBulk, OpenEditState, ShowRuns
+from flowlatch.ui.messages import CopyText, OpenBulk, OpenUndo, ShowRuns
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.confirm import ConfirmScreen
 from flowlatch.ui.screens.export import ExportScreen
@@ -56,9 +56,9 @@ class Taking(FlowScreen[T]):
             text, why_not = copied(self.session, run, letter)
             choices.append(Choice(letter, word, note=why_not or _brief(text), letter=letter, is_enabled=not why_not))
         menu = MenuScreen(self.session, f"Copy of {one_line(run.name, 40)}", choices)
-        letter: str | None = await self.app.push_screen_wait(menu)  # type: ignore[arg-type]
-        if letter is not None:
-            self.post_message(CopyText(copied(self.session, run, letter)[0], COPIES[letter]))
+        chosen: str | None = await self.app.push_screen_wait(menu)
+        if chosen is not None:
+            self.post_message(CopyText(copied(self.session, run, chosen)[0], COPIES[chosen]))
 
     @work(group="menu", exclusive=True)
     async def action_export(self) -> None:
@@ -99,7 +99,7 @@ class Taking(FlowScreen[T]):
         """Propose the state before the present one as a new version."""
         run = self._first_run()
         if run is not None:
-            self.post_message(OpenEditState(run, undo=True))
+            self.post_message(OpenUndo(run))
 
     def action_delete(self) -> None:
         """Ask whether to delete; reached by `:delete` only."""
