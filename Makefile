@@ -55,6 +55,7 @@ compat: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.startup
 	$(BIN)/python -m tests.bench.server
+	$(BIN)/python -m tests.bench.live
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots
