@@ -109,6 +109,22 @@ def _grown(word: str, ways: Sequence[str], end: str) -> str:
     return max(shared, word, key=len)
 
 
+def listed(text: str, verbs: Sequence[Verb]) -> Content:
+    """Return what stands over the prompt: the verbs that fit, or the values of the one that is typed."""
+    found = fitting(text, verbs)
+    lines = [
+        Content.assemble((f":{verb.usage}".ljust(NAME_CELLS), "$foreground"), verb.sentence) for verb in found[:SHOWN]
+    ]
+    if len(found) > SHOWN:
+        lines.append(Content(f" {len(found) - SHOWN} more; type on"))
+    if not found and text.strip():
+        lines = [Content("no such command")]
+    if len(found) == 1 and found[0].values:
+        word = text.rpartition(" ")[2]
+        lines.append(Content("  " + "  ".join(value for value in found[0].values if value.startswith(word))))
+    return Content("\n").join(lines)
+
+
 class _Completion(Suggester):
     """Shows in grey what tab would complete."""
 
@@ -170,20 +186,7 @@ class CommandLine(Vertical):
         self._show_verbs(self._text)
 
     def _show_verbs(self, text: str) -> None:
-        found = fitting(text, self._verbs)
-        lines = [
-            Content.assemble((f":{verb.usage}".ljust(NAME_CELLS), "$foreground"), verb.sentence)
-            for verb in found[:SHOWN]
-        ]
-        if len(found) > SHOWN:
-            lines.append(Content(f" {len(found) - SHOWN} more; type on"))
-        if not found and text.strip():
-            lines = [Content("no such command")]
-        if len(found) == 1 and found[0].values:
-            word = text.rpartition(" ")[2]
-            values = [value for value in found[0].values if value.startswith(word)]
-            lines.append(Content("  " + "  ".join(values)))
-        self.query_one("#verbs", Static).update(Content("\n").join(lines))
+        self.query_one("#verbs", Static).update(listed(text, self._verbs))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """List what fits."""

@@ -178,7 +178,6 @@ class LogView(LineView):
         """Wrap anew for another width."""
         if self.settings.wrap:
             self._rebuild()
-        super().on_resize(event)
         if self.settings.follow:
             self.call_after_refresh(self.action_bottom)
 
