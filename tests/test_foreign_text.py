@@ -10,7 +10,9 @@ import ast
 from collections.abc import Iterator
 
 import pytest
+from textual.app import App
 
+from flowlatch.ui.app import FlowlatchApp
 from tests.support.sources import Module, modules
 
 MARKUP_WIDGETS = {
@@ -19,7 +21,6 @@ MARKUP_WIDGETS = {
 }
 MARKUP_METHODS = {
     "update",
-    "notify",
     "add_row",
     "add_column",
     "add_columns",
@@ -136,13 +137,20 @@ def test_no_foreign_text_reaches_markup(module: Module) -> None:
     assert not found, "\n".join(found)
 
 
+def test_no_toast_reads_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every `notify` ends in the application's, so that one place is enough."""
+    told: list[tuple[str, bool]] = []
+    monkeypatch.setattr(App, "notify", lambda self, message, *, markup=True, **_: told.append((message, markup)))
+    FlowlatchApp.notify(object.__new__(FlowlatchApp), "[@click=app.quit]x\x1b[2J", markup=True)
+    assert told == [("[@click=app.quit]x␛[2J", False)]
+
+
 @pytest.mark.parametrize(
     "source",
     [
         "def f(self, name: str): yield Static(name)",
         "def f(self, run): yield Label(f'run {run.name}')",
-        "def f(self, run): self.notify(str(run.name))",
-        "def f(self, run): self.notify('gone: ' + one_line(run.name))",
+        "def f(self, run): self.query_one(Label).update('gone: ' + one_line(run.name))",
         "def f(self, run):\n    title = one_line(run.name)\n    self.border_title = title",
         "def f(self, run): self.query_one(Static).update(', '.join(run.labels))",
         "def f(self, error): self.notify(f'{error}', markup=True)",
@@ -159,7 +167,7 @@ def test_the_lint_sees_what_it_is_for(source: str) -> None:
     "source",
     [
         "def f(self, run): yield Static(foreign_content(run.name))",
-        "def f(self, run): self.notify(one_line(run.name), markup=False)",
+        "def f(self, run): self.notify(one_line(run.name))",
         "def f(self): yield Label('State')",
         "def f(self, run): yield Static(Content(one_line(run.name)))",
         "def f(self, run): self.cells.update({run.id: 1})",
