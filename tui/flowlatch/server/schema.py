@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
-from graphql import GraphQLInputObjectType, GraphQLSchema, build_ast_schema, parse
-from graphql.language import DocumentNode, ObjectTypeDefinitionNode
+from graphql import GraphQLSchema, build_ast_schema, parse
+from graphql.language import DocumentNode, InputObjectTypeDefinitionNode, NonNullTypeNode, ObjectTypeDefinitionNode
 
 from flowlatch.server.read_schema import read_schema
 from flowlatch.server.scalars import give_meaning
-from flowlatch.server.spelling import camel, with_twins
+from flowlatch.server.spelling import camel, named_type, with_twins
 
 
 @cache
 def schema() -> GraphQLSchema:
     """Return the schema. Building it takes some 100 ms, so it is done once."""
-    text = files("flowlatch.server").joinpath("schema.graphql").read_text("utf-8")
-    written = with_twins(parse(text, no_location=True))
+    written = with_twins(_written())
     generated = parse(read_schema(), no_location=True)
     built = build_ast_schema(_one_query(written, generated), assume_valid=True, assume_valid_sdl=True)
     give_meaning(built)
@@ -37,9 +37,40 @@ def _one_query(*documents: DocumentNode) -> DocumentNode:
 
 
 @cache
-def input_keys(type_name: str) -> frozenset[str]:
-    """Return the snake_case keys of an input type."""
-    kind = schema().type_map[type_name]
-    assert isinstance(kind, GraphQLInputObjectType)
-    twins = {camel(name) for name in kind.fields if camel(name) != name}
-    return frozenset(name for name in kind.fields if name not in twins)
+def _written() -> DocumentNode:
+    return parse(files("flowlatch.server").joinpath("schema.graphql").read_text("utf-8"), no_location=True)
+
+
+@cache
+def _required_keys() -> Mapping[str, Mapping[str, bool]]:
+    """Return input type name (every spelling) → snake_case key → whether it must be given."""
+    written = {
+        node.name.value: {field.name.value: isinstance(field.type, NonNullTypeNode) for field in node.fields or ()}
+        for node in _written().definitions
+        if isinstance(node, InputObjectTypeDefinitionNode)
+    }
+    mutation = next(
+        node
+        for node in _written().definitions
+        if isinstance(node, ObjectTypeDefinitionNode) and node.name.value == "Mutation"
+    )
+    shared = {
+        f"{field.name.value}_input": written[named_type((field.arguments or ())[0].type).name.value]
+        for field in mutation.fields or ()
+    }
+    snake = {**written, **shared}
+    return {**snake, **{camel(name): keys for name, keys in snake.items()}}
+
+
+def input_keys(type_name: str) -> Mapping[str, bool]:
+    """Return the snake_case keys of an input type, in either spelling of its name, and which must be given."""
+    return _required_keys()[type_name]
+
+
+@cache
+def mutation_names() -> Mapping[str, str]:
+    """Return every spelling of every mutation → its snake_case name."""
+    fields = schema().mutation_type
+    assert fields is not None
+    snake = [name for name in fields.fields if f"{name}_input" in _required_keys()]
+    return {**{camel(name): name for name in snake}, **{name: name for name in snake}}

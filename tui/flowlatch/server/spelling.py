@@ -65,7 +65,7 @@ def with_twins(document: DocumentNode) -> DocumentNode:
             made[spelled] = _input(node, spelled, inputs)
     for field in mutation.fields or ():
         name = field.name.value
-        shared = inputs[_named((field.arguments or ())[0].type).name.value]
+        shared = inputs[named_type((field.arguments or ())[0].type).name.value]
         for spelled in (name, camel(name)):
             kind = f"{name}_input" if spelled == name else camel(f"{name}_input")
             made.setdefault(kind, _input(shared, kind, inputs))
@@ -100,7 +100,8 @@ def _key(field: InputValueDefinitionNode, name: str, kind: TypeNode) -> InputVal
     return replace(field, name=NameNode(value=name), type=kind)
 
 
-def _named(kind: TypeNode) -> NamedTypeNode:
+def named_type(kind: TypeNode) -> NamedTypeNode:
+    """Return the type inside lists and non-nulls."""
     while not isinstance(kind, NamedTypeNode):
         assert isinstance(kind, NonNullTypeNode | ListTypeNode)
         kind = kind.type

@@ -1,0 +1,200 @@
+"""The HTTP face: which path answers what, in which form. Bare ASGI: three paths need no framework.
+
+Source: contract.md §1, reliability.md §3 and §6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from flowlatch.server.answers import Answer, Refused, failed, refused
+from flowlatch.server.auth import Gate, actor_of
+from flowlatch.server.body import MAX_BODY, read_body
+from flowlatch.server.conditions import stored_id
+from flowlatch.server.documents import DocumentRefused
+from flowlatch.server.execute import execute, prepare
+from flowlatch.server.feed import Feed
+from flowlatch.server.metrics import Metrics
+from flowlatch.server.service import Service
+from flowlatch.server.subscriptions import refuse_socket, serve_socket
+from flowlatch.store.base import Origin, Refusal
+from flowlatch.version import __version__
+
+GRAPHQL_PATHS = ("/", "/graphql", "/graphql/")
+MAX_HEADERS = 16 * 1024
+MAX_AT_WORK = 64
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = dict[str, str]
+logger = logging.getLogger(__name__)
+
+
+class App:
+    """The ASGI application in front of one service."""
+
+    def __init__(self, service: Service, gate: Gate) -> None:
+        self.service = service
+        self.gate = gate
+        self.feed = Feed(service)
+        self.metrics = Metrics(service)
+        self.open = 0
+        """Requests at work and websockets open: a server that ends when idle looks at it."""
+        self.last_activity = asyncio.get_running_loop().time()
+        self._at_work = asyncio.Semaphore(MAX_AT_WORK)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one websocket."""
+        if scope["type"] not in ("http", "websocket"):
+            return
+        self.open += 1
+        try:
+            if scope["type"] == "http":
+                await self._http(scope, receive, send)
+            else:
+                await self._socket(scope, receive, send)
+        finally:
+            self.open -= 1
+            self.last_activity = asyncio.get_running_loop().time()
+
+    # ---- HTTP ----------------------------------------------------------------------------------------------------
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = read_headers(scope)
+        extra: tuple[tuple[bytes, bytes], ...] = ()
+        try:
+            answer = await self._answer(scope, headers, receive)
+        except Refused as problem:
+            status = 200 if problem.status == 401 and scope["path"] in GRAPHQL_PATHS else problem.status
+            answer, extra = refused_answer(problem, status), problem.headers
+        await _reply(send, answer, extra, head=scope["method"] == "HEAD")
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            raise Refused(431, "LIMIT", f"headers may have at most {MAX_HEADERS} bytes")
+        self.gate.check_place(headers)
+        path, method = scope["path"], scope["method"]
+        if path in GRAPHQL_PATHS:
+            if method != "POST":
+                raise Refused(405, "METHOD_NOT_ALLOWED", "GraphQL is asked by POST", [(b"allow", b"POST")])
+            return await self._graphql(headers, receive)
+        if path not in ("/health", "/.well-known/apollo/server-health", "/metrics"):
+            raise Refused(404, "NOT_FOUND", "nothing is here; GraphQL is at /graphql")
+        if method not in ("GET", "HEAD"):
+            raise Refused(405, "METHOD_NOT_ALLOWED", "this is read by GET", [(b"allow", b"GET, HEAD")])
+        if path == "/health":
+            return Answer(200, orjson.dumps({"status": "ok", "version": __version__}))
+        if path == "/metrics":
+            self.gate.check_token(headers.get("authorization"))
+            return Answer(200, self.metrics.text())
+        return Answer(200, orjson.dumps({"status": "pass"}))
+
+    async def _graphql(self, headers: Headers, receive: Receive) -> Answer:
+        self.gate.check_form(headers)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refused(415, "BAD_REQUEST", "the body must not be compressed")
+        raw = await _body(headers, receive)
+        name = self.gate.check_token(headers.get("authorization"))
+        body = read_body(raw)
+        async with self._at_work:
+            with self.metrics.timed():
+                try:
+                    asked = prepare(self.service, body.query, body.variables, body.operation_name)
+                    return await execute(self.service, asked, origin_of(headers, name))
+                except DocumentRefused as problem:
+                    return failed(400, problem.errors)
+                except Exception:
+                    # the last resort of the server: a fault of ours must never reach a client as a 5xx
+                    incident = secrets.token_hex(4)
+                    logger.exception("incident %s", incident)
+                    return refused(200, "INTERNAL_SERVER_ERROR", f"internal error, incident {incident}")
+
+    # ---- websocket -----------------------------------------------------------------------------------------------
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = read_headers(scope)
+        try:
+            self.gate.check_place(headers)
+            if scope["path"] not in GRAPHQL_PATHS:
+                raise Refused(404, "NOT_FOUND", "nothing is here; GraphQL is at /graphql")
+            if "graphql-transport-ws" not in scope.get("subprotocols", ()):
+                raise Refused(400, "BAD_REQUEST", "the websocket protocol is graphql-transport-ws")
+        except Refused as problem:
+            await refuse_socket(scope, receive, send, problem)
+            return
+        await serve_socket(self.service, self.feed, headers, self.gate, receive, send)
+
+
+def read_headers(scope: Scope) -> Headers:
+    """Return the headers by lower-case name; of a repeated one the first."""
+    headers: Headers = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    return headers
+
+
+def origin_of(headers: Headers, token_name: str | None) -> Origin:
+    """Return who asks, as operations see it. Headers that are no ids are left out: old clients send anything."""
+    agent_id = _id(headers.get("x-prefect-agent-id"))
+    return Origin(
+        actor=actor_of(headers, token_name) or (f"agent {agent_id}" if agent_id else None),
+        agent_id=agent_id,
+        core_version=unquote(headers.get("x-prefect-core-version", ""))[:100] or None,
+        tenant_id=_id(headers.get("x-prefect-tenant-id")),
+    )
+
+
+def _id(text: str | None) -> str | None:
+    try:
+        return stored_id(text) if text else None
+    except Refusal:
+        return None
+
+
+def refused_answer(problem: Refused, status: int) -> Answer:
+    """Return the answer for a request refused before GraphQL."""
+    if problem.code == "UNAUTHENTICATED":
+        error = {"message": str(problem), "path": [], "extensions": {"code": problem.code}}
+        return Answer(status, orjson.dumps({"errors": [error], "data": None}))
+    return refused(status, problem.code, str(problem))
+
+
+async def _body(headers: Headers, receive: Receive) -> bytes:
+    """Return the request's body. Raises `Refused` 413 as soon as it is known to be too large."""
+    too_large = Refused(413, "LIMIT", f"a body may have at most {MAX_BODY} bytes", [(b"connection", b"close")])
+    length = headers.get("content-length", "0")
+    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "BAD_REQUEST", "the client went away")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY:
+            raise too_large
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _reply(send: Send, answer: Answer, extra: tuple[tuple[bytes, bytes], ...], *, head: bool) -> None:
+    is_text = answer.body[:1] not in (b"{", b"[")
+    kind = b"text/plain; version=0.0.4; charset=utf-8" if is_text else b"application/json"
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"cache-control", b"no-store"),
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -1,0 +1,228 @@
+"""One GraphQL request, from its text to its answer. Source: design.md §6, contract.md §1.
+
+Fields of tables are compiled to SQL and their bytes copied into the answer; mutations of a document go to the store in
+one batch; introspection alone is executed by graphql-core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, SelectionSetNode, execute_sync
+from graphql.execution.values import get_variable_values
+
+from flowlatch.server import changes, meta
+from flowlatch.server.answers import (
+    Answer,
+    answered,
+    document_error,
+    error_object,
+    failed,
+    refusal_object,
+)
+from flowlatch.server.documents import Document, DocumentRefused, document
+from flowlatch.server.mutations import idempotency_note, location, operation_of
+from flowlatch.server.payloads import selected
+from flowlatch.server.plan import Values
+from flowlatch.server.schema import schema
+from flowlatch.server.selection import Field, Request, root_plan, table_of
+from flowlatch.server.service import Service
+from flowlatch.store.base import Origin, Refusal
+
+logger = logging.getLogger(__name__)
+_TASK_RUN = (
+    "SELECT task_run.id, task_run.version, task_run.state, json(task_run_state.serialized_state) FROM task_run"
+    " LEFT JOIN task_run_state ON task_run_state.id = task_run.state_id WHERE task_run.id = :id"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that is fit to be run."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    request: Request
+
+
+def prepare(service: Service, query: str, variables: Mapping[str, Any], operation_name: str | None) -> Asked:
+    """Return what is asked. Raises `DocumentRefused`: nothing has been run then."""
+    parsed = document(query)
+    operation = parsed.operation(operation_name)
+    known = [node.variable.name.value for node in operation.variable_definitions or ()]
+    coerced = get_variable_values(
+        schema(),
+        operation.variable_definitions or [],
+        {name: value for name, value in variables.items() if name in known},
+        max_errors=5,
+    )
+    if isinstance(coerced, list):
+        raise DocumentRefused([document_error(error, "BAD_USER_INPUT") for error in coerced])
+    return Asked(parsed, operation, Request(parsed.fragments, coerced, variables, service.now_text()))
+
+
+async def execute(service: Service, asked: Asked, origin: Origin) -> Answer:
+    """Run a query or a mutation."""
+    fields = asked.request.fields((asked.operation.selection_set,))
+    match asked.operation.operation.value:
+        case "query":
+            return await _query(service, asked, fields)
+        case "mutation":
+            return await _mutation(service, asked.request, fields, origin)
+        case _:
+            say = "subscriptions go over the websocket of this path (graphql-transport-ws)"
+            return failed(400, [error_object(say, "BAD_REQUEST")])
+
+
+# ---- queries -------------------------------------------------------------------------------------------------------
+
+
+async def _query(service: Service, asked: Asked, fields: list[Field]) -> Answer:
+    introspected = [field for field in fields if field.name.startswith("__")]
+    told: dict[str, Any] = {}
+    if introspected:
+        told, errors = _introspect(service, asked, introspected)
+        if errors:
+            return failed(400, errors)
+    plain = [field for field in fields if not field.name.startswith("__")]
+    outcomes = await asyncio.gather(*(_guarded(_read(service, asked.request, field), field) for field in plain))
+    read = dict(zip((field.key for field in plain), outcomes, strict=True))
+    data = {field.key: told[field.key] if field.key in told else read[field.key][0] for field in fields}
+    return answered(data, [error for _, error in outcomes if error], {})
+
+
+def _introspect(service: Service, asked: Asked, fields: list[Field]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    if not service.introspection and any(field.name != "__typename" for field in fields):
+        say = "introspection is switched off on this server"
+        return {}, [error_object(say, "GRAPHQL_VALIDATION_FAILED")]
+    nodes = tuple(node for field in fields for node in field.nodes)
+    operation = replace(asked.operation, selection_set=SelectionSetNode(selections=nodes))
+    definitions = (operation, *asked.document.fragments.values())
+    result = execute_sync(
+        schema(), DocumentNode(definitions=definitions), variable_values=dict(asked.request.raw_variables)
+    )
+    return dict(result.data or {}), [
+        document_error(error, "GRAPHQL_VALIDATION_FAILED") for error in result.errors or ()
+    ]
+
+
+async def _guarded(work: Awaitable[Any], field: Field) -> tuple[Any, dict[str, Any] | None]:
+    """Return (value, None) or (None, error): a failed root field always has an error."""
+    try:
+        return await work, None
+    except Refusal as refusal:
+        error = refusal_object(refusal, [field.key])
+    except GraphQLError as problem:
+        error = error_object(problem.message, "BAD_USER_INPUT", path=[field.key])
+    except Exception:
+        # the last resort of the server: a fault of ours must never reach a client as a 5xx (contract.md §1.4)
+        incident = secrets.token_hex(4)
+        logger.exception("incident %s in field %s", incident, field.name)
+        error = error_object(f"internal error, incident {incident}", "INTERNAL_SERVER_ERROR", path=[field.key])
+    return None, {**error, "locations": location(field.nodes[0])}
+
+
+async def _read(service: Service, request: Request, field: Field) -> Any:
+    if table_of(field.name) is not None:
+        values = Values()
+        return await service.answer(root_plan(request, field, values), values)
+    query = schema().query_type
+    assert query is not None
+    arguments = request.arguments(query, field)
+    value = await _meta(service, request, field, arguments)
+    return await _cut(service, request, query.fields[field.name].type, field, value)
+
+
+async def _cut(service: Service, request: Request, kind: Any, field: Field, value: Any) -> Any:
+    """Return the selected members of a value or of a list of them."""
+    if not field.selections or value is None:
+        return value
+
+    async def row(table: str, row_id: str, part: Field) -> Any:
+        return await service.row(request, table, row_id, part)
+
+    below = request.fields(field.selections)
+    if isinstance(value, list):
+        return [await selected(request, kind, below, item, row) for item in value]
+    return await selected(request, kind, below, value, row)
+
+
+async def _meta(service: Service, request: Request, field: Field, arguments: dict[str, Any]) -> Any:
+    store = service.store
+    match field.name:
+        case "hello":
+            return "👋"
+        case "api":
+            return meta.api(store.server_id, store.idempotency_window_s, service.read_only, request.now)
+        case "reference_data":
+            return meta.reference_data()
+        case "auth_info":
+            tenants = await store.read("SELECT id FROM tenant ORDER BY seq LIMIT 1", {})
+            return {"tenant_id": tenants.rows[0][0] if tenants.rows else None, "user_id": None}
+        case "auth_api_key":
+            return []
+        case "get_task_run_info":
+            return await _task_run_info(service, arguments["task_run_id"])
+        case _:
+            return await changes.since(service, request, field, arguments)
+
+
+async def _task_run_info(service: Service, task_run_id: str) -> dict[str, Any]:
+    import orjson
+
+    from flowlatch.server.conditions import stored_id
+
+    found = await service.store.read(_TASK_RUN, {"id": stored_id(task_run_id, "BAD_USER_INPUT", "task_run_id")})
+    if not found.rows:
+        raise Refusal("NOT_FOUND", f"task run {task_run_id[:40]} does not exist")
+    run_id, version, state, serialized = found.rows[0]
+    serialized_state = orjson.Fragment(serialized) if serialized else None
+    return {"id": run_id, "version": version, "state": state, "serialized_state": serialized_state}
+
+
+# ---- mutations -----------------------------------------------------------------------------------------------------
+
+
+async def _mutation(service: Service, request: Request, fields: list[Field], origin: Origin) -> Answer:
+    plain = [field for field in fields if field.name != "__typename"]
+    prepared: list[Any] = []
+    for field in plain:
+        try:
+            if service.read_only:
+                raise Refusal("READ_ONLY", "this server is read-only; nothing was changed")
+            prepared.append(operation_of(request, field))
+        except Refusal as refusal:
+            prepared.append(refusal)
+    operations = [item[1] for item in prepared if not isinstance(item, Refusal)]
+    written = await _guarded(service.store.write_all(operations, origin), plain[0]) if operations else ([], None)
+    if written[1] is not None:
+        return answered({field.key: None for field in fields}, [written[1]], {})
+    results = iter(written[0])
+    outcomes = [item if isinstance(item, Refusal) else next(results) for item in prepared]
+    told = await asyncio.gather(
+        *(
+            _guarded(_told(service, request, field, outcome), field)
+            for field, outcome in zip(plain, outcomes, strict=True)
+        )
+    )
+    by_key = {field.key: value for field, (value, _) in zip(plain, told, strict=True)}
+    notes = [
+        note
+        for field, item, outcome in zip(plain, prepared, outcomes, strict=True)
+        if not isinstance(outcome, Refusal) and (note := idempotency_note(item[0], field, outcome))
+    ]
+    data = {field.key: by_key.get(field.key, "Mutation") for field in fields}
+    return answered(data, [error for _, error in told if error], {"idempotency": notes} if notes else {})
+
+
+async def _told(service: Service, request: Request, field: Field, outcome: Any) -> Any:
+    if isinstance(outcome, Refusal):
+        raise outcome
+    mutation = schema().mutation_type
+    assert mutation is not None
+    return await _cut(service, request, mutation.fields[field.name].type, field, outcome)
