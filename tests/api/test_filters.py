@@ -23,6 +23,11 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
         (RunQuery(), {}),
         (RunQuery(states=("Failed", "TimedOut")), {"state": {"_in": ["Failed", "TimedOut"]}}),
         (RunQuery(not_states=("Success",)), {"state": {"_nin": ["Success"]}}),
+        (RunQuery(not_flow="etl*"), {"_not": {"flow": {"name": {"_ilike": "etl%"}}}}),
+        (
+            RunQuery(not_labels=("a", "b")),
+            {"_and": [{"_not": {"labels": {"_contains": ["a"]}}}, {"_not": {"labels": {"_contains": ["b"]}}}]},
+        ),
         (RunQuery(flow="etl*"), {"flow": {"name": {"_ilike": "etl%"}}}),
         (RunQuery(flow="50%_a\\b"), {"flow": {"name": {"_ilike": "%50\\%\\_a\\\\b%"}}}),
         (RunQuery(name="lynx"), {"name": {"_ilike": "%lynx%"}}),
@@ -49,6 +54,24 @@ def test_late_is_15_s_past_the_start_by_the_servers_clock() -> None:
     where = filters.where(RunQuery(late=True), NOW)
     assert where["_or"][0] == {"state_start_time": {"_lt": "2026-11-24T11:59:45+00:00"}}
     assert "Running" not in where["state"]["_in"]
+
+
+def test_late_with_states_means_either() -> None:
+    where = filters.where(RunQuery(late=True, states=("Failed",)), NOW)
+    assert where["_or"] == [{"state": {"_in": ["Failed"]}}, filters.where(RunQuery(late=True), NOW)]
+
+
+@pytest.mark.parametrize(
+    ("query", "is_quick"),
+    [
+        (RunQuery(), True),
+        (RunQuery(states=("Failed",), limit=5, offset=9, sort=Sort(descending=False)), True),
+        (RunQuery(late=True), False),
+        (RunQuery(states=("Failed",), labels=("a",)), False),
+    ],
+)
+def test_counts_by_state_alone_are_quick(query: RunQuery, is_quick: bool) -> None:
+    assert filters.is_counted_at_once(query) is is_quick
 
 
 @pytest.mark.parametrize("prefix", ["xyz", "5f2d%", "5" * 33, "-"])

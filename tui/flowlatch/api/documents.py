@@ -107,13 +107,13 @@ class Dialect:
 
 
 def counts(number: int) -> str:
-    """Return the document that counts `number` conditions `$w0 …`, each up to `$limit`."""
-    variables = ", ".join(f"$w{index}: flow_run_bool_exp" for index in range(number))
+    """Return the document that counts `number` conditions `$w0 …`, each up to its limit `$l0 …` (null = none)."""
+    variables = ", ".join(f"$w{index}: flow_run_bool_exp, $l{index}: Int" for index in range(number))
     fields = " ".join(
-        f"c{index}: flow_run_aggregate(where: $w{index}, limit: $limit) {{ aggregate {{ count }} }}"
+        f"c{index}: flow_run_aggregate(where: $w{index}, limit: $l{index}) {{ aggregate {{ count }} }}"
         for index in range(number)
     )
-    return f"query counts({variables}, $limit: Int) {{ {fields} }}"
+    return f"query counts({variables}) {{ {fields} }}"
 
 
 TASK_RUNS = (

@@ -24,18 +24,19 @@ def where(query: RunQuery, now: datetime) -> Where:
         parts.append({"_or": _text_parts("_ilike", query.text)})
     if query.not_text:
         parts.append(_without_text(query.not_text))
-    if query.states:
-        parts.append({"state": {"_in": list(query.states)}})
+    if query.states or query.late:
+        parts.append(_states(query, now))
     if query.not_states:
         parts.append({"state": {"_nin": list(query.not_states)}})
-    if query.late:
-        parts.append(_late(now))
     if query.flow:
         parts.append({"flow": {"name": {"_ilike": pattern(query.flow)}}})
+    if query.not_flow:
+        parts.append({"_not": {"flow": {"name": {"_ilike": pattern(query.not_flow)}}}})
     if query.flow_ids:
         parts.append({"flow_id": {"_in": list(query.flow_ids)}})
     if query.labels:
         parts.append({"labels": {"_contains": list(query.labels)}})
+    parts += [{"_not": {"labels": {"_contains": [label]}}} for label in query.not_labels]
     if query.name:
         parts.append({"name": {"_ilike": pattern(query.name)}})
     if query.key:
@@ -92,6 +93,20 @@ def _without_text(text: str) -> Where:
             {"_or": [{"state_message": absent}, {"state_message": {"_is_null": True}}]},
         ]
     }
+
+
+def _states(query: RunQuery, now: datetime) -> Where:
+    """Any of the states; with `late` these runs as well, or only these."""
+    states: Where = {"state": {"_in": list(query.states)}}
+    if not query.late:
+        return states
+    return {"_or": [states, _late(now)]} if query.states else _late(now)
+
+
+def is_counted_at_once(query: RunQuery) -> bool:
+    """True when our server counts the matches from its counters by state: then no count needs to stop early."""
+    plain = RunQuery(states=query.states, sort=query.sort, limit=query.limit, offset=query.offset)
+    return query == plain
 
 
 def _late(now: datetime) -> Where:
