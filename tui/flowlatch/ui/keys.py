@@ -95,12 +95,15 @@ READ_ONLY = _key("read_only", "exclamation_mark", "Read-only", "Switch writing o
 SUBMIT = _key("submit", "ctrl+s,f2", "Submit", "Send the form", show=True)
 REVIEW = _key("review", "ctrl+s,f2", "Review the conflict…", "See what changed before anything is sent", show=True)
 READ_BACK = _key("read_back", "ctrl+s,f2", "Read back", "Find out by reading whether it was done", show=True)
-NEXT_FIELD = _key("next_field", "tab", "Next", "Go to the next field", call="app.focus_next")
-PREVIOUS_FIELD = _key("previous_field", "shift+tab", "Previous", "Go to the previous field", call="app.focus_previous")
+NEXT_FIELD = _key("next_field", "tab", "Next", "Go to the next field", priority=True, call="app.focus_next")
+PREVIOUS_FIELD = _key(
+    "previous_field", "shift+tab", "Previous", "Go to the previous field", priority=True, call="app.focus_previous"
+)
 EDITOR = _key("editor", "ctrl+e", "Editor", "Edit the text in $EDITOR", priority=True)
 SEE_CHANGE = _key("see_change", "f3", "See", "See what changed meanwhile")
 TAKE_CHANGE = _key("take_change", "f4", "Take it", "Take the other's change and drop yours")
 COPY_COMMAND = _key("copy_command", "f5", "As command", "Copy this form as a command line")
+DISCARD = _key("discard", "X", "Discard", "Discard this draft, after a question", show=True)
 NEW_KEY = _key("new_key", "k", "New key", "Back to the form with a fresh key", show=True)
 CLOSE = _key("close", "escape", "Close", "Close the form; what you typed is kept as a draft", show=True)
 

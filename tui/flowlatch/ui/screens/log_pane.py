@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -37,7 +36,7 @@ class LogPane(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.view = LogView(id="log")
-        self._written: Callable[[object], str] | Clock | None = None
+        self._written: Clock | None = None
         self._head = ""
 
     def compose(self) -> ComposeResult:
@@ -47,8 +46,7 @@ class LogPane(Vertical):
 
     def show(self, detail: RunDetail, times: Times) -> None:
         """Show what is held now."""
-        begin = (detail.run.start_time or detail.run.scheduled_start_time) if detail.run else None
-        clock = times.since(begin)
+        clock = times.clock
         is_new = clock != self._written
         self._written = clock
         is_read = Part.LOGS in detail.loaded_at
@@ -66,7 +64,7 @@ class LogPane(Vertical):
         if len(tail):
             more = "" if tail.is_whole else "newest " if not tail.dropped else "newest kept "
             parts.append(f"{more}{len(tail):,} lines")
-        parts.append("since start" if times.since(None).begin is None and self._is_relative() else times.offset)
+        parts.append(f"times {times.offset}")
         age = detail.age_s(Part.LOGS)
         if age is not None and age >= OLD_S and detail.is_moving:
             parts.append(f"looked {duration(age)} ago")
@@ -76,9 +74,6 @@ class LogPane(Vertical):
         if head != self._head:
             self._head = head
             self.query_one("#log-head", Static).update(Content(head))
-
-    def _is_relative(self) -> bool:
-        return isinstance(self._written, Clock) and self._written.begin is not None
 
     def on_log_view_older_wanted(self, message: LogView.OlderWanted) -> None:
         """Pass it on: the pane reads nothing."""

@@ -20,7 +20,7 @@ class RunScreen(RunView):
         keys.EDIT_STATE,
         keys.CANCEL,
         keys.RETRY,
-        replace(keys.NEW_FROM, description="Clone to new", show=True),
+        replace(keys.NEW_FROM, description="Clone", show=True),
         keys.LOGS,
         keys.HISTORY,
         replace(keys.NEXT_TAB, description="Tabs", key_display="[ ]", show=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,6 +13,7 @@ from textual.widgets import ContentSwitcher, Static
 from flowlatch.live.detail import Part, RunDetail
 from flowlatch.live.export import Export, logs_of
 from flowlatch.live.link import ReloadReason
+from flowlatch.live.parties import party
 from flowlatch.live.session import Session
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.ui.messages import (
@@ -232,9 +235,8 @@ class RunView(Taking[None]):
     def _paint_overview(self, times: Times, me: str) -> None:
         facts = self.query_one("#facts", Static)
         facts.update(run_facts.facts(self.detail, times, max(facts.content_size.width, 20), me=me))
-        clock = times.since(None)
-        self.query_one(Timeline).show(self.detail.history, times.now, clock)
-        self.query_one("#recent", HistoryList).show(self.detail.history, times.short, has_who=self._has_who())
+        self.query_one(Timeline).show(self.detail.history, times.now, times.clock)
+        self.query_one("#recent", HistoryList).show(self.detail.history, times.stamp, who=self._who())
         if self.has_class("-tall"):
             related = self.query_one("#related", Static)
             width = max(related.content_size.width, 20)
@@ -242,7 +244,7 @@ class RunView(Taking[None]):
 
     def _paint_history(self, times: Times) -> None:
         states = self.query_one("#states", HistoryList)
-        states.show(self.detail.history, times.short, has_who=self._has_who())
+        states.show(self.detail.history, times.stamp, who=self._who())
         self._paint_state(times)
 
     def _paint_state(self, times: Times) -> None:
@@ -256,8 +258,12 @@ class RunView(Taking[None]):
         view.show(self.detail.tasks, begin, times.now)
         self.query_one(TimeAxis).show(view, times.clock)
 
-    def _has_who(self) -> bool:
-        return self.session.capabilities is None or self.session.capabilities.has_actor
+    def _who(self) -> Callable[[str | None], str] | None:
+        """Return how an actor is written; None where the server does not record it."""
+        capabilities = self.session.capabilities
+        if capabilities is not None and not capabilities.has_actor:
+            return None
+        return lambda actor: party(actor, me=self.session.target.actor)
 
     def on_line_view_moved(self, message: LineView.Moved) -> None:
         """Show all of the state under the cursor."""

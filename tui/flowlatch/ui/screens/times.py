@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from flowlatch.live.session import Session, TimeStyle
-from flowlatch.ui.format import duration, exact_age, offset_of, short_stamp, stamp
+from flowlatch.ui.format import age, exact_age, offset_of, short_stamp, stamp
 
 
 class Times:
@@ -22,11 +23,13 @@ class Times:
         return offset_of(self.now.astimezone(self.zone))
 
     def short(self, moment: datetime | None) -> str:
-        """Return a time for a list, in at most 14 cells."""
-        if moment is None:
-            return "-"
-        if self.style is TimeStyle.RELATIVE:
-            return exact_age(moment, self.now)
+        """Return a time in at most 14 cells: how long ago in the relative style, else by the clock."""
+        if moment is not None and self.style is TimeStyle.RELATIVE:
+            return age(moment, self.now)
+        return self.stamp(moment)
+
+    def stamp(self, moment: datetime | None) -> str:
+        """Return a time by the clock, whatever the style, in at most 14 cells, with its offset."""
         return short_stamp(moment, self.now, self.zone)
 
     def whole(self, moment: datetime | None) -> str:
@@ -35,30 +38,18 @@ class Times:
             return "-"
         return f"{stamp(moment, self.zone)} ({exact_age(moment, self.now)})"
 
-    def clock(self, moment: datetime) -> str:
-        """Return the time of day with seconds, without offset: for bars and logs, whose head says the offset."""
-        return f"{moment.astimezone(self.zone):%H:%M:%S}"
-
-    def since(self, begin: datetime | None) -> Clock:
-        """Return how log lines write their time: by the clock, or as seconds since `begin` in the relative style."""
-        return Clock(self.zone, begin if self.style is TimeStyle.RELATIVE else None)
+    @property
+    def clock(self) -> Clock:
+        """How bars and logs write a time: their head says the offset."""
+        return Clock(self.zone)
 
 
+@dataclass(frozen=True)
 class Clock:
-    """Writes times in eight cells; two of the same zone and begin are equal, so that nothing is drawn twice."""
+    """Writes the time of day in eight cells. Two of one zone are equal, so that nothing is drawn twice."""
 
-    def __init__(self, zone: tzinfo, begin: datetime | None) -> None:
-        self.zone, self.begin = zone, begin
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Clock) and (self.zone, self.begin) == (other.zone, other.begin)
-
-    def __hash__(self) -> int:
-        return hash((str(self.zone), self.begin))
+    zone: tzinfo
 
     def __call__(self, moment: datetime) -> str:
-        """Return the time of day, or how long after the begin it was."""
-        if self.begin is None:
-            return f"{moment.astimezone(self.zone):%H:%M:%S}"
-        seconds = (moment - self.begin).total_seconds()
-        return f"{'+' if seconds >= 0 else '-'}{duration(abs(seconds))}".rjust(8)
+        """Return `14:01:08`."""
+        return f"{moment.astimezone(self.zone):%H:%M:%S}"

@@ -11,7 +11,7 @@ from flowlatch.ui.format import duration, fit, state_label, style_name
 from flowlatch.ui.widgets.line_view import LineView, Span
 
 STATE_CELLS = 13
-WHO_CELLS = 14
+WHO_CELLS = 16
 ROOM_FOR_WHO = 64
 
 
@@ -27,16 +27,20 @@ class HistoryList(LineView):
         self._gaps: list[float | None] = []
         self._written: Callable[[datetime | None], str] = str
         self._limit = limit
-        self._show_who = True
+        self._who: Callable[[str | None], str] | None = None
 
     def show(
-        self, history: Sequence[State], written: Callable[[datetime | None], str], *, has_who: bool = True
+        self,
+        history: Sequence[State],
+        written: Callable[[datetime | None], str],
+        *,
+        who: Callable[[str | None], str] | None = None,
     ) -> None:
-        """Show a history (oldest first). `written` says how a time is written."""
+        """Show a history (oldest first). `written` and `who` say how a time and an actor are written."""
         here = self.chosen
         states = list(reversed(history))[: self._limit]
         self._gaps = list(reversed(gaps(history)))[: self._limit]
-        self.states, self._written, self._show_who = states, written, has_who
+        self.states, self._written, self._who = states, written, who
         if here is not None and self.cursor != 0:
             self.cursor = next((row for row, s in enumerate(states) if s.version == here.version), self.cursor)
         self.lines_changed()
@@ -58,12 +62,12 @@ class HistoryList(LineView):
         version = f"v{state.version}" if state.version or row == self.length - 1 else "v?"
         left = f" {fit(version, 4)} {fit(stamp, max(len(stamp), 8))}  {fit(_gap(gap), 7, right=True)}  "
         label = fit(state_label(state.name), STATE_CELLS)
-        who = self._show_who and self.cells >= ROOM_FOR_WHO
+        who = self._who if self.cells >= ROOM_FOR_WHO else None
         room = self.cells - len(left) - STATE_CELLS - 2 - (WHO_CELLS + 2 if who else 0)
         message = fit(one_line(state.message or "", max(room, 1)), max(room, 0))
         spans: list[Span] = [(left, "muted"), (label, style_name(state.name)), ("  ", ""), (message, "")]
         if who:
-            spans.append(("  " + fit(one_line(state.actor or "unknown", WHO_CELLS), WHO_CELLS), "muted"))
+            spans.append(("  " + fit(one_line(who(state.actor), 60), WHO_CELLS), "muted"))
         return spans
 
     def plain(self, row: int) -> str:

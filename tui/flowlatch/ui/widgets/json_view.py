@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -21,7 +21,13 @@ INDENT = 2
 class JsonView(LineView):
     """Lines of JSON under a cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [keys.FOLD, keys.FOLD_ALL, keys.REVEAL, keys.COPY_VALUE]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(keys.FOLD, show=True),
+        keys.FOLD_ALL,
+        replace(keys.REVEAL, show=True),
+        replace(keys.COPY_VALUE, show=True),
+        replace(keys.SEARCH, show=True),
+    ]
     empty_text = "nothing"
 
     @dataclass

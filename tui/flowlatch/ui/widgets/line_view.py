@@ -6,7 +6,7 @@ Subclasses give `length` and `line(row)`. Text in a line must be clean already; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -37,7 +37,7 @@ class LineView(ScrollView, can_focus=True):
         *keys.MOVES,
         keys.COLUMN_LEFT,
         keys.COLUMN_RIGHT,
-        keys.SEARCH,
+        replace(keys.SEARCH, show=False),
         keys.NEXT_HIT,
         keys.PREVIOUS_HIT,
     ]

@@ -6,7 +6,7 @@ Only what is on the screen is drawn. New lines at the end cost what they are; an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import ClassVar
@@ -26,7 +26,9 @@ LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRIT
 LEVEL_STEPS = ("DEBUG", "INFO", "WARNING", "ERROR")
 """What the level key goes through; the lowest shows everything."""
 _LOOK = {10: "faint", 20: "muted", 30: "late", 40: "failed", 50: "failed"}
-LEVEL_CELLS = 6
+LEVEL_CELLS = 5
+SHORT = {"WARNING": "WARN", "CRITICAL": "CRIT"}
+"""How long words are written; search still finds the whole ones."""
 UNKNOWN_LEVEL = 20
 
 Row = tuple[int, int]
@@ -36,7 +38,12 @@ Row = tuple[int, int]
 class LogView(LineView):
     """Log lines, oldest first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [keys.FOLLOW, keys.WRAP, keys.LEVEL]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(keys.FOLLOW, show=True),
+        replace(keys.LEVEL, show=True),
+        replace(keys.WRAP, show=True),
+        replace(keys.SEARCH, show=True),
+    ]
     empty_text = "no log lines"
 
     class OlderWanted(Message):
@@ -161,7 +168,7 @@ class LogView(LineView):
         if piece:
             return [(" " * (self._stamp_cells + LEVEL_CELLS + 2), ""), (text, loud)]
         stamp = fit(self._written(line.timestamp), self._stamp_cells, right=True)
-        level = fit(one_line(line.level, 20), LEVEL_CELLS)
+        level = fit(SHORT.get(line.level, one_line(line.level, 20)), LEVEL_CELLS)
         return [(stamp, "muted"), (" ", ""), (level, look), (" ", ""), (text, loud)]
 
     def find(self, needle: str) -> list[int]:
