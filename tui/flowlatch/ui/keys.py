@@ -118,7 +118,7 @@ WRAP = _key("wrap", "W", "Wrap", "Wrap long lines, or cut them")
 LEVEL = _key("level", "L", "Level", "Choose the lowest level shown")
 
 CHOOSE = _key("choose", "enter", "Choose", "Open or choose what is under the cursor")
-FOLD = _key("fold", "enter,space", "Fold", "Fold or unfold the value under the cursor")
+FOLD = _key("fold", "space,enter", "Fold", "Fold or unfold the value under the cursor")
 FOLD_ALL = _key("fold_all", "c", "Fold all", "Fold everything to its first level, or unfold it")
 REVEAL = _key("reveal", "v", "Reveal", "Show secret values, or mask them again")
 COPY_VALUE = _key("copy_value", "Y", "Copy value", "Copy the value under the cursor")
@@ -168,6 +168,7 @@ _SHOWN = {
     "slash": "/",
     "colon": ":",
     "space": "space",
+    "enter": "enter",
     "pagedown": "PgDn",
     "pageup": "PgUp",
     "down": "↓",

@@ -23,7 +23,14 @@ from flowlatch.ui.screens.base import FlowModal
 from flowlatch.ui.widgets.line_view import LineView, Span
 
 KEY_CELLS = 18
-WORD_CELLS = 18
+SCREEN = "This screen"
+UNTOLD = frozenset({"page_left", "page_right", "screen.copy_text"})
+"""Actions of the toolkit that do nothing here."""
+SENTENCES = {
+    "app.focus_next": "Go to the next part of the screen",
+    "app.focus_previous": "Go to the part before",
+}
+"""What the toolkit's own keys do, in our words."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def entries(screen: Screen[Any], keymap: Mapping[str, str] | None = None) -> dic
     Every binding with a description is listed, also one that is off now. A key that a nearer part takes away is not
     listed for the farther one; Textual's own bindings without a sentence of ours get their description.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[Entry]] = {SCREEN: []}
     taken: set[str] = set()
     for node in _nodes(screen):
         lines: dict[str, Entry] = {}
@@ -56,7 +63,7 @@ def entries(screen: Screen[Any], keymap: Mapping[str, str] | None = None) -> dic
         for key, bindings in node._bindings.key_to_bindings.items():
             for binding in bindings:
                 name = binding.id or binding.action
-                if not binding.description or (key in taken and not _is_off(node, binding)):
+                if not binding.description or binding.action in UNTOLD or (key in taken and not _is_off(node, binding)):
                     continue
                 free.setdefault(name, (binding, []))[1].append(key)
         for name, (binding, held) in free.items():
@@ -64,7 +71,7 @@ def entries(screen: Screen[Any], keymap: Mapping[str, str] | None = None) -> dic
         taken |= {key for binding, held in free.values() if not _is_off(node, binding) for key in held}
         if lines:
             found.setdefault(heading(node), []).extend(lines.values())
-    return found
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def _nodes(screen: Screen[Any]) -> Sequence[DOMNode]:
@@ -81,15 +88,18 @@ def _is_off(node: DOMNode, binding: Binding) -> bool:
 
 def _entry(binding: Binding, held: Sequence[str], keymap: Mapping[str, str], *, is_enabled: bool) -> Entry:
     is_rebound = binding.id is not None and binding.id in keymap
-    shown = [keys.shown(key) for key in dict.fromkeys(held)]
-    sentence = binding.tooltip or binding.description
+    known = keys.all_keys().get(binding.id or "")
+    order = known.key.split(",") if known else []
+    in_order = sorted(dict.fromkeys(held), key=lambda key: order.index(key) if key in order else len(order))
+    shown = [keys.shown(key) for key in in_order]
+    sentence = binding.tooltip or SENTENCES.get(binding.action) or binding.description
     return Entry(" ".join(shown), binding.description, sentence, is_rebound, is_enabled)
 
 
 def heading(node: DOMNode) -> str:
     """Return what a part of the screen is called in the help."""
     if isinstance(node, Screen):
-        return "This screen"
+        return SCREEN
     if not isinstance(node, Widget):
         return "Everywhere"
     words = {

@@ -106,7 +106,7 @@ def _key(run: FlowRun, times: Times) -> Content:
             parts.append(f"   reused {life.uses - 1}x")
         if life.expires_at is not None:
             left = (life.expires_at - times.now).total_seconds()
-            when = f"expires in {duration(left)} ({times.short(life.expires_at)})" if left > 0 else "expired"
+            when = f"expires in {duration(left)}, {times.stamp(life.expires_at)}" if left > 0 else "expired"
             parts.append(f"   {when}")
     return Content.assemble(*parts)
 

@@ -236,7 +236,7 @@ class RunView(Taking[None]):
         facts = self.query_one("#facts", Static)
         facts.update(run_facts.facts(self.detail, times, max(facts.content_size.width, 20), me=me))
         self.query_one(Timeline).show(self.detail.history, times.now, times.clock)
-        self.query_one("#recent", HistoryList).show(self.detail.history, times.stamp, who=self._who())
+        self.query_one("#recent", HistoryList).show(self.detail.history, times.brief, who=self._who())
         if self.has_class("-tall"):
             related = self.query_one("#related", Static)
             width = max(related.content_size.width, 20)
@@ -244,7 +244,7 @@ class RunView(Taking[None]):
 
     def _paint_history(self, times: Times) -> None:
         states = self.query_one("#states", HistoryList)
-        states.show(self.detail.history, times.stamp, who=self._who())
+        states.show(self.detail.history, times.brief, who=self._who())
         self._paint_state(times)
 
     def _paint_state(self, times: Times) -> None:

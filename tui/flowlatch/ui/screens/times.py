@@ -32,6 +32,12 @@ class Times:
         """Return a time by the clock, whatever the style, in at most 14 cells, with its offset."""
         return short_stamp(moment, self.now, self.zone)
 
+    def brief(self, moment: datetime | None) -> str:
+        """Return a time of today without its offset, else like `stamp`: for lists whose head says the offset."""
+        if moment is not None and moment.astimezone(self.zone).date() == self.now.astimezone(self.zone).date():
+            return self.clock(moment)
+        return self.stamp(moment)
+
     def whole(self, moment: datetime | None) -> str:
         """Return date, time and offset, and how long ago that is."""
         if moment is None:

@@ -21,8 +21,8 @@ from flowlatch.ui.widgets.line_view import LineView, Span
 
 MANY_CHILDREN = 20
 """A mapped task with more children than this begins folded."""
-NAME_CELLS = 30
-STATE_CELLS = 12
+NAME_CELLS = 36
+STATE_CELLS = 11
 TIME_CELLS = 7
 BAR = "▓"
 
@@ -131,9 +131,14 @@ class TaskView(LineView):
         return len(self._rows)
 
     @property
+    def name_cells(self) -> int:
+        """Width of the names."""
+        return min(NAME_CELLS, self.cells * 3 // 10)
+
+    @property
     def bar_column(self) -> int:
         """First cell of the time axis."""
-        return min(NAME_CELLS, self.cells // 3) + STATE_CELLS + TIME_CELLS + 5
+        return self.name_cells + STATE_CELLS + TIME_CELLS + 5
 
     def line(self, row: int) -> Sequence[Span]:
         """Return name, state, how long, and the bar."""
@@ -144,7 +149,7 @@ class TaskView(LineView):
         name = one_line(task.name or task.task_slug, 120) or task.id[:8]
         if task.map_index >= 0 and shown.depth:
             name = f"[{task.map_index}] {one_line(task.name, 100)}" if task.name else f"[{task.map_index}]"
-        cells = min(NAME_CELLS, self.cells // 3)
+        cells = self.name_cells
         look = style_name(task.state)
         spans: list[Span] = [
             (f" {fit(indent + fold + name, cells)} ", ""),

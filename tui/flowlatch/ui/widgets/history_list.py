@@ -12,7 +12,7 @@ from flowlatch.ui.widgets.line_view import LineView, Span
 
 STATE_CELLS = 13
 WHO_CELLS = 16
-ROOM_FOR_WHO = 64
+ROOM_FOR_WHO = 70
 
 
 class HistoryList(LineView):

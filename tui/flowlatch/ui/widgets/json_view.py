@@ -70,7 +70,7 @@ class JsonView(LineView):
     def line(self, row: int) -> Sequence[Span]:
         """Return one line of JSON."""
         node = self._shown[row]
-        spans: list[Span] = [(" " * (INDENT * node.depth), "")]
+        spans: list[Span] = [(" " * (1 + INDENT * node.depth), "")]
         if node.name:
             spans += [(node.name, "accent"), (": ", "")]
         spans.append((node.text, node.look))
