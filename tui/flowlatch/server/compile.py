@@ -62,6 +62,8 @@ def compile_plan(plan: Root) -> Statement:
             row = alias(table)
             if by_pk is not None:
                 query = select(_object(row, selection)).where(row.c.id == operand(by_pk))
+            elif arguments.limit is not None:
+                query = _page(row, arguments, [_object(row, selection)])
             else:
                 query = _listed(row, arguments, [_object(row, selection)])
             return _statement(query, by_pk is not None)
@@ -99,6 +101,13 @@ def _listed(row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[
     if arguments.offset is not None:
         query = query.offset(operand(arguments.offset))
     return query
+
+
+def _page(row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """Return one page of a list: which rows it has is found first, so that what is skipped is never written out."""
+    candidate = alias(table_name(row))
+    places = _listed(candidate, arguments, [candidate.c.seq])
+    return select(*columns).where(row.c.seq.in_(places)).order_by(*_order(row, arguments.order_by))
 
 
 def _rebased(condition: ColumnElement[Any], old: Row, new: Row) -> ColumnElement[Any]:
