@@ -10,21 +10,19 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
 from flowlatch.server.answers import Answer, Refused, failed, refused
-from flowlatch.server.auth import Gate, actor_of
+from flowlatch.server.auth import Gate
 from flowlatch.server.body import MAX_BODY, read_body
-from flowlatch.server.conditions import stored_id
 from flowlatch.server.documents import DocumentRefused
 from flowlatch.server.execute import execute, prepare
 from flowlatch.server.feed import Feed
 from flowlatch.server.metrics import Metrics
+from flowlatch.server.origin import origin_of, read_headers
 from flowlatch.server.service import Service
-from flowlatch.server.subscriptions import refuse_socket, serve_socket
-from flowlatch.store.base import Origin, Refusal
+from flowlatch.server.subscriptions import PROTOCOL, refuse_socket, serve_socket
 from flowlatch.version import __version__
 
 GRAPHQL_PATHS = ("/", "/graphql", "/graphql/")
@@ -45,7 +43,7 @@ class App:
         self.service = service
         self.gate = gate
         self.feed = Feed(service)
-        self.metrics = Metrics(service)
+        self.metrics = Metrics(self.feed)
         self.open = 0
         """Requests at work and websockets open: a server that ends when idle looks at it."""
         self.last_activity = asyncio.get_running_loop().time()
@@ -68,7 +66,7 @@ class App:
     # ---- HTTP ----------------------------------------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = read_headers(scope)
+        headers = read_headers(scope["headers"])
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             answer = await self._answer(scope, headers, receive)
@@ -120,43 +118,17 @@ class App:
     # ---- websocket -----------------------------------------------------------------------------------------------
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = read_headers(scope)
+        headers = read_headers(scope["headers"])
         try:
             self.gate.check_place(headers)
             if scope["path"] not in GRAPHQL_PATHS:
                 raise Refused(404, "NOT_FOUND", "nothing is here; GraphQL is at /graphql")
-            if "graphql-transport-ws" not in scope.get("subprotocols", ()):
+            if PROTOCOL not in scope.get("subprotocols", ()):
                 raise Refused(400, "BAD_REQUEST", "the websocket protocol is graphql-transport-ws")
         except Refused as problem:
-            await refuse_socket(scope, receive, send, problem)
+            await refuse_socket(refused_answer(problem, problem.status), receive, send)
             return
         await serve_socket(self.service, self.feed, headers, self.gate, receive, send)
-
-
-def read_headers(scope: Scope) -> Headers:
-    """Return the headers by lower-case name; of a repeated one the first."""
-    headers: Headers = {}
-    for name, value in scope["headers"]:
-        headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-    return headers
-
-
-def origin_of(headers: Headers, token_name: str | None) -> Origin:
-    """Return who asks, as operations see it. Headers that are no ids are left out: old clients send anything."""
-    agent_id = _id(headers.get("x-prefect-agent-id"))
-    return Origin(
-        actor=actor_of(headers, token_name) or (f"agent {agent_id}" if agent_id else None),
-        agent_id=agent_id,
-        core_version=unquote(headers.get("x-prefect-core-version", ""))[:100] or None,
-        tenant_id=_id(headers.get("x-prefect-tenant-id")),
-    )
-
-
-def _id(text: str | None) -> str | None:
-    try:
-        return stored_id(text) if text else None
-    except Refusal:
-        return None
 
 
 def refused_answer(problem: Refused, status: int) -> Answer:

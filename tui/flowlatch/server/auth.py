@@ -8,14 +8,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
 
 from flowlatch.errors import ConfigError
 from flowlatch.server.answers import Refused
 
 TOKEN_BYTES = 32
 TOKEN_LIMIT = 8 * 1024
-ACTOR_LIMIT = 200
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _SAME_SITE = ("none", "same-origin")
 
@@ -63,17 +61,6 @@ class Gate:
         if scheme.lower() != "bearer" or not match:
             raise Refused(401, "UNAUTHENTICATED", "UNAUTHENTICATED: this server wants another token")
         return match[0]
-
-
-def actor_of(headers: Mapping[str, str], name: str | None) -> str | None:
-    """Return who asks: the token's name, else what the client says in X-Flowlatch-Actor, else None."""
-    if name:
-        return name
-    said = headers.get("x-flowlatch-actor", "")
-    if not said or len(said) > 3 * ACTOR_LIMIT:
-        return None
-    actor = unquote(said, errors="replace").replace("\0", "")
-    return actor.encode("utf-8", "replace")[:ACTOR_LIMIT].decode("utf-8", "ignore") or None
 
 
 def make_token_file(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What changed since a cursor: the poll, and the rows that poll and push both show. Source: design.md §9."""
+"""What changed since a cursor: the poll, and the values that poll and push both show. Source: design.md §9."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wanted_ids(arguments: dict[str, Any]) -> frozenset[str] | None:
 
 
 async def since(service: Service, request: Request, field: Field, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the value of `flow_run_changes`: what came after the cursor, each run once, newest row."""
+    """Return `flow_run_changes` cut to its selection: what came after the cursor, each run once, newest row."""
     limit = arguments.get("limit")
     limit = LIMIT if limit is None else limit
     if not 0 < limit <= LIMIT:
@@ -50,53 +50,63 @@ async def since(service: Service, request: Request, field: Field, arguments: dic
     ids = wanted_ids(arguments)
     cursor = arguments.get("since")
     seq = None if cursor is None else cursor_seq(service, cursor)
-    if seq is None:
-        return await start(service, resync=cursor is not None)
-    found = await service.store.changes_since(seq, ids=None if ids is None else sorted(ids), limit=limit)
+    found = None if seq is None else await later(service, seq, ids, limit)
     if found is None:
-        return await start(service, resync=True)
-    return await batch(service, request, field, *found)
+        return await told(service, request, field, await service.store.last_seq(), [], resync=cursor is not None)
+    return await told(service, request, field, *found)
 
 
-async def start(service: Service, *, resync: bool) -> dict[str, Any]:
-    """Return an empty batch at the newest change."""
-    seq = await service.store.last_seq()
-    return {"cursor": cursor_text(service.store.server_id, seq), "resync": resync, "changes": []}
+async def later(
+    service: Service, seq: int, ids: frozenset[str] | None, limit: int = LIMIT
+) -> tuple[int, list[Change]] | None:
+    """Return (place reached, changes after `seq`), at most `limit`; None when all must be loaded anew."""
+    return await service.store.changes_since(seq, ids=None if ids is None else sorted(ids), limit=limit)
 
 
-async def batch(
-    service: Service, request: Request, field: Field, seq: int, changed: Sequence[Change]
+async def told(
+    service: Service, request: Request, field: Field, seq: int, changed: Sequence[Change], *, resync: bool = False
 ) -> dict[str, Any]:
-    """Return changes with the rows that `field` selects, ready to be cut to the selection.
+    """Return changes up to `seq` cut to the selection of `field`. Rows are read in one statement for each selection.
 
-    A run that is gone by the time it is read is told as gone.
+    A run that is gone by the time it is read is told as gone. Raises `Refusal` when the rows are too large.
     """
-    part = _row_field(request, field)
     ids = [change.run_id for change in changed if change.kind != "gone"]
-    rows = await _rows(service, request, part, ids) if part is not None else dict.fromkeys(ids)
-    told = [
-        {
-            "id": change.run_id,
-            "kind": change.kind if change.run_id in rows else "gone",
-            "flow_run": rows.get(change.run_id),
-        }
-        for change in changed
+    rows = {_place(part): await _rows(service, request, part, ids) for part in _row_fields(request, field)}
+    gone = {run_id for found in rows.values() for run_id in ids if run_id not in found}
+    value = {
+        "cursor": cursor_text(service.store.server_id, seq),
+        "resync": resync,
+        "changes": [
+            {"id": change.run_id, "kind": "gone" if change.run_id in gone else change.kind} for change in changed
+        ],
+    }
+
+    async def row(_table: str, run_id: str, part: Field) -> Any:
+        return None if run_id in gone else rows[_place(part)].get(run_id)
+
+    kind = schema().type_map["flow_run_changes"]
+    assert isinstance(kind, GraphQLObjectType)
+    return dict(await selected(request, kind, request.fields(field.selections), value, row))
+
+
+def _place(part: Field) -> tuple[int, ...]:
+    """Return what tells a field of the document from all others."""
+    return tuple(id(node) for node in part.nodes)
+
+
+def _row_fields(request: Request, field: Field) -> list[Field]:
+    """Return the fields `flow_run` within `changes`, under whatever names."""
+    return [
+        part
+        for listed in request.fields(field.selections)
+        if listed.name == "changes"
+        for part in request.fields(listed.selections)
+        if part.name == "flow_run"
     ]
-    return {"cursor": cursor_text(service.store.server_id, seq), "resync": False, "changes": told}
-
-
-def _row_field(request: Request, field: Field) -> Field | None:
-    """Return the field `flow_run` within `changes`, merged, or None when it is not selected."""
-    for changes in request.fields(field.selections):
-        if changes.name == "changes":
-            for part in request.fields(changes.selections):
-                if part.name == "flow_run":
-                    return part
-    return None
 
 
 async def _rows(service: Service, request: Request, part: Field, ids: list[str]) -> dict[str, Any]:
-    """Return the selected columns of runs by id, as finished JSON."""
+    """Return the selected columns of runs by id."""
     if not ids:
         return {}
     values = Values()
@@ -106,14 +116,3 @@ async def _rows(service: Service, request: Request, part: Field, ids: list[str])
     listed = RootList("flow_run", ListArguments(Compare("id", "_in", place)), (Leaf(_ID, "id"), *plan.selection))
     rows = [orjson.loads(text) for text in await service.rows(compile_plan(listed), values)]
     return {row.pop(_ID): row for row in rows}
-
-
-async def cut(request: Request, field: Field, value: dict[str, Any]) -> dict[str, Any]:
-    """Return a batch cut to what was selected."""
-    kind = schema().type_map["flow_run_changes"]
-    assert isinstance(kind, GraphQLObjectType)
-
-    async def row(_table: str, _row_id: str, _part: Field) -> Any:
-        raise AssertionError("rows are read in one statement before")
-
-    return {field.key: await selected(request, kind, request.fields(field.selections), value, row)}

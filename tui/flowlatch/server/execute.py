@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, SelectionSetNode, execute_sync
 from graphql.execution.values import get_variable_values
 
@@ -25,6 +26,7 @@ from flowlatch.server.answers import (
     failed,
     refusal_object,
 )
+from flowlatch.server.conditions import stored_id
 from flowlatch.server.documents import Document, DocumentRefused, document
 from flowlatch.server.mutations import idempotency_note, location, operation_of
 from flowlatch.server.payloads import selected
@@ -134,6 +136,8 @@ async def _read(service: Service, request: Request, field: Field) -> Any:
     query = schema().query_type
     assert query is not None
     arguments = request.arguments(query, field)
+    if field.name == "flow_run_changes":
+        return await changes.since(service, request, field, arguments)
     value = await _meta(service, request, field, arguments)
     return await _cut(service, request, query.fields[field.name].type, field, value)
 
@@ -169,14 +173,10 @@ async def _meta(service: Service, request: Request, field: Field, arguments: dic
         case "get_task_run_info":
             return await _task_run_info(service, arguments["task_run_id"])
         case _:
-            return await changes.since(service, request, field, arguments)
+            raise AssertionError(f"{field.name} has no resolver")
 
 
 async def _task_run_info(service: Service, task_run_id: str) -> dict[str, Any]:
-    import orjson
-
-    from flowlatch.server.conditions import stored_id
-
     found = await service.store.read(_TASK_RUN, {"id": stored_id(task_run_id, "BAD_USER_INPUT", "task_run_id")})
     if not found.rows:
         raise Refusal("NOT_FOUND", f"task run {task_run_id[:40]} does not exist")

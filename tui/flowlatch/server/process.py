@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from flowlatch.discovery import (
 from flowlatch.errors import ConfigError
 from flowlatch.server.app import App
 from flowlatch.server.auth import Gate, make_token_file, read_tokens
-from flowlatch.server.background import Background
+from flowlatch.server.background import Background, Intervals
 from flowlatch.server.schema import schema
 from flowlatch.server.service import Service
 from flowlatch.store.sqlite import SqliteStore, open_sqlite
@@ -39,6 +39,7 @@ from flowlatch.version import __version__
 
 KEEP_ALIVE_S = 60
 GRACE_S = 3
+SCHEDULER_S, ZOMBIE_KILLER_S, LAZARUS_S = 150.0, 120.0, 600.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,16 @@ class ServeOptions:
     lazarus: bool = False
     exit_when_idle_s: float | None = None
     idempotency_window_s: float = 86_400.0
-    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def intervals(self) -> Intervals:
+        """How often the background work is done."""
+        writes = not self.read_only
+        return Intervals(
+            scheduler_s=SCHEDULER_S if writes and self.scheduler else None,
+            zombie_killer_s=ZOMBIE_KILLER_S if writes and self.zombie_killer else None,
+            lazarus_s=LAZARUS_S if writes and self.lazarus else None,
+        )
 
 
 def serve(options: ServeOptions) -> int:
@@ -171,7 +181,7 @@ async def _serve_store(options: ServeOptions, directory: Path, listening: socket
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await _until_started(server, serving)
     _announce(options, directory, url, store.server_id, token_file)
-    helpers = [asyncio.create_task(Background(store, options).run())]
+    helpers = [asyncio.create_task(Background(store, options.intervals).run())]
     if options.exit_when_idle_s is not None:
         helpers.append(asyncio.create_task(_end_when_idle(app, options.exit_when_idle_s, stop)))
     try:
