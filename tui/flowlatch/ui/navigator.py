@@ -133,7 +133,7 @@ class Navigator(App[object]):
     @on(OpenRetry)
     def _open_retry(self, message: OpenRetry) -> None:
         if len(message.runs) == 1:
-            self.push_screen(load("create", "CreateScreen")(self.session, None, message.runs[0]))
+            self.push_screen(load("retry", "RetryScreen")(self.session, message.runs[0]))
         else:
             self._open_bulk(OpenBulk("retry", message.runs))
 

@@ -12,18 +12,18 @@ from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowModal
-from flowlatch.ui.widgets.field import TextInput
+from flowlatch.ui.widgets.field import Field, TextInput
 
 
 class ConfirmScreen(FlowModal[bool]):
     """Ends in True only when Yes was pressed; escape is No. `typed` must be written out first."""
 
-    BINDINGS = [keys.CLOSE]
+    BINDINGS = [keys.CLOSE, keys.NEXT_FIELD, keys.PREVIOUS_FIELD]
     DEFAULT_CSS = """
     ConfirmScreen Static { height: auto; }
     ConfirmScreen #typed-label { margin: 1 0 0 0; color: $muted; }
     ConfirmScreen .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
-    ConfirmScreen Button { height: 1; border: none; min-width: 10; margin: 0 0 0 2; background: $panel; }
+    ConfirmScreen Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
     ConfirmScreen Button:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
 
@@ -39,10 +39,10 @@ class ConfirmScreen(FlowModal[bool]):
         yield Static(self._question, markup=False)
         if self.typed:
             yield Static(Content(f"type {self.typed} to confirm"), id="typed-label", markup=False)
-            yield TextInput(id="typed")
+            yield Field("", TextInput(id="typed"), label_cells=0)
         with Horizontal(classes="buttons"):
-            yield Button(Content(self._no), id="no")
-            yield Button(Content(self._yes), id="yes", disabled=bool(self.typed))
+            yield Button(Content(self._no), id="no", compact=True)
+            yield Button(Content(self._yes), id="yes", disabled=bool(self.typed), compact=True)
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
@@ -60,18 +61,17 @@ class ConflictScreen(FlowScreen[ConflictResult]):
 
     BINDINGS = [
         worded(keys.TAKE_THEIRS, "Refresh"),
-        keys.KEEP_EDITING,
-        keys.APPLY_MINE,
-        keys.COMPARE,
-        keys.HISTORY,
-        keys.COPY_REPORT,
-        worded(keys.CLOSE, "Back to the form"),
+        worded(keys.KEEP_EDITING, "Keep editing"),
+        worded(keys.APPLY_MINE, "Apply mine"),
+        worded(keys.COMPARE, "Compare"),
+        worded(keys.HISTORY, "History"),
+        worded(keys.COPY_REPORT, "Copy"),
+        worded(keys.CLOSE, "Back"),
     ]
     DEFAULT_CSS = """
     ConflictScreen #scroll { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     ConflictScreen Static { height: auto; }
     ConflictScreen #columns { margin: 1 0; }
-    ConflictScreen #kind { margin: 0 0 1 0; }
     ConflictScreen #moved { display: none; color: $state-late; text-style: bold; }
     ConflictScreen.-moved #moved { display: block; }
     ConflictScreen #ways { border-top: solid $rule; }
@@ -95,7 +95,7 @@ class ConflictScreen(FlowScreen[ConflictResult]):
 
     def body(self) -> ComposeResult:
         """What happened, the columns, what came between, the ways on."""
-        with VerticalScroll(id="scroll", can_focus=False):
+        with VerticalScroll(id="scroll"):
             yield Static(id="head", markup=False)
             yield Static(id="moved", markup=False)
             yield Static(id="columns", markup=False)
@@ -105,7 +105,7 @@ class ConflictScreen(FlowScreen[ConflictResult]):
 
     def on_mount(self) -> None:
         """Show the conflict."""
-        self.show_title(Content.styled("State changed while you were editing", "bold"))
+        self.show_title(Content.styled("Changed while you were editing", "bold"))
         self._show()
 
     def on_resize(self) -> None:
@@ -157,26 +157,24 @@ class ConflictScreen(FlowScreen[ConflictResult]):
             apply = "(applying is blocked here)"
         elif not self.is_armed:
             apply = f"(off for a moment: v{theirs} is new here)"
-        set_aside = "set my edit aside (D brings it back)"
-        lines = [
-            ("> ", keys.TAKE_THEIRS, f"Refresh: take v{theirs}, {set_aside}   [enter]"),
-            ("  ", keys.KEEP_EDITING, f"Keep editing on top of v{theirs}; nothing is sent"),
-            ("  ", keys.APPLY_MINE, apply),
-            ("  ", keys.COMPARE, "Compare in full (raw JSON, side by side)"),
-            ("  ", keys.HISTORY, f"History v{base}-v{theirs}"),
-            ("  ", keys.COPY_REPORT, "Copy this report"),
-            ("", keys.CLOSE, f"Back to the form, still based on v{base}"),
+        rows: list[list[tuple[Binding, str]]] = [
+            [(keys.TAKE_THEIRS, f"Refresh: take v{theirs}, set my edit aside (D brings it back)   [enter]")],
+            [(keys.KEEP_EDITING, f"Keep editing on top of v{theirs}; nothing is sent")],
+            [(keys.APPLY_MINE, apply)],
+            [
+                (keys.COMPARE, "Compare in full"),
+                (keys.HISTORY, f"History v{min(base, theirs)}-v{max(base, theirs)}"),
+                (keys.COPY_REPORT, "Copy this report"),
+            ],
+            [(keys.CLOSE, f"Back to the form, still based on v{base}")],
         ]
         parts: list[Content | str | tuple[str, str]] = []
-        for pointer, binding, words in lines:
-            key = shown_keys(binding, getattr(self.app, "keymap_shown", None))[0]
-            is_first = pointer == "> "
-            parts += [
-                "\n" if parts else "",
-                (pointer, "$accent bold"),
-                (f"{key:<4}", "$accent bold"),
-                (words, "bold" if is_first else "$muted" if words.startswith("(") else ""),
-            ]
+        for number, row in enumerate(rows):
+            parts.append(("> " if number == 0 else "\n  ", "$accent bold"))
+            for binding, words in row:
+                key = shown_keys(binding)[0]
+                style = "bold" if number == 0 else "$muted" if words.startswith("(") else ""
+                parts += [(f"{key:<4}", "$accent bold"), (f"{words:<20}" if len(row) > 1 else words, style), "  "]
         return Content.assemble(*parts)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

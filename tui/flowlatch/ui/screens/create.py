@@ -6,7 +6,7 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -89,8 +89,7 @@ class CreateScreen(NewRunForm[None]):
                 yield Field(
                     "Params", Choice(modes, value=FORM, id="mode"), hint="ctrl+e opens $EDITOR", id="mode-field"
                 )
-                with Vertical(id="params-box"):
-                    yield ParamForm(id="params")
+                yield ParamForm(id="params")
                 yield Field("When", Choice([Option(NOW, "now"), Option(LATER, "later…")], value=NOW, id="when"))
                 yield KeyField(
                     str(typed.get("automatic_key") or new_key()),
@@ -153,10 +152,10 @@ class CreateScreen(NewRunForm[None]):
         field = self.query_one("#flow-field", Field)
         field.show_hint(f"v{flow.version}" if flow and flow.version else "")
         field.show_problem("")
-        await self.query_one(ParamForm).show(flow.parameters if flow else [], values)
-        self._show_request()
         if flow is not None:
+            await self.query_one(ParamForm).show(flow.parameters, values)
             self.run_worker(self._load_runs(flow), group="runs", exclusive=True)
+        self._show_request()
 
     async def _load_runs(self, flow: Flow) -> None:
         self._runs = await newest_runs(self.session, flow, limit=3)

@@ -25,8 +25,8 @@ DRAFT_DELAY_S = 0.4
 
 
 def worded(binding: Binding, word: str) -> Binding:
-    """Return a key with another word for the key line."""
-    return replace(binding, description=word)
+    """Return a key shown on the key line with another word."""
+    return replace(binding, description=word, show=True)
 
 
 class FormScreen(FlowScreen[T]):

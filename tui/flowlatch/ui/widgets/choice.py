@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual import events
-from textual.binding import Binding
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -47,12 +46,6 @@ class Choice(Widget, can_focus=True):
     Choice { height: auto; width: 1fr; }
     Choice:focus { background: $cursor; color: $cursor-text; }
     """
-    BINDINGS = [
-        Binding("right,down", "step(1)", "Next choice", show=False),
-        Binding("left,up", "step(-1)", "Previous choice", show=False),
-        Binding("space,enter", "enter", "Take this choice", show=False),
-    ]
-
     value: reactive[str] = reactive("", init=False)
     """The chosen option's value; empty while none is chosen."""
 
@@ -107,6 +100,20 @@ class Choice(Widget, can_focus=True):
         self._set(options)
         self.refresh(layout=True)
 
+    def on_key(self, event: events.Key) -> None:
+        """Move the choice. Not by bindings: those are looked up by the focus, which in a burst has moved on already."""
+        match event.key:
+            case "right" | "down":
+                self.step(1)
+            case "left" | "up":
+                self.step(-1)
+            case "space" | "enter":
+                self.enter()
+            case _:
+                return
+        event.stop()
+        event.prevent_default()
+
     @property
     def options(self) -> list[Option]:
         """All options in order."""
@@ -117,7 +124,7 @@ class Choice(Widget, can_focus=True):
         """What it says, for tests."""
         return self._content(200).plain
 
-    def action_step(self, step: int) -> None:
+    def step(self, step: int) -> None:
         """Choose the next or the previous option; the ends hold."""
         values = [option.value for option in self.options]
         if not values:
@@ -127,12 +134,12 @@ class Choice(Widget, can_focus=True):
         if values[place] != self.value:
             self._choose(values[place])
 
-    def action_enter(self) -> None:
+    def enter(self) -> None:
         """Choose the first option if there is none yet, else say that this one was entered."""
         if self.value or DEFAULT in [option.value for option in self.options]:
             self.post_message(self.Entered(self, self.value))
         else:
-            self.action_step(1)
+            self.step(1)
 
     def _choose(self, value: str) -> None:
         if value != self.value:

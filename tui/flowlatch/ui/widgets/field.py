@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -32,6 +33,20 @@ class TextInput(Input):
         """Part of a paste was left out."""
 
         what: str
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Do the input's own keys here, in the order they came.
+
+        Textual looks bindings up by the focus at that moment: in a burst (a slow line), backspace and tab would else
+        reach the next field's text.
+        """
+        own = [binding for binding in Input.BINDINGS if isinstance(binding, Binding)]
+        for binding in own:
+            if event.key in binding.key.split(","):
+                event.stop()
+                event.prevent_default()
+                await self.run_action(binding.action)
+                return
 
     def _on_paste(self, event: events.Paste) -> None:
         lines = event.text.splitlines() or [""]

@@ -29,7 +29,7 @@ class ParamForm(Vertical):
     """Fields typed by annotation or default. `values` are those given; what is left empty is left to the flow."""
 
     DEFAULT_CSS = """
-    ParamForm { height: auto; width: 1fr; }
+    ParamForm { height: auto; width: 1fr; padding: 0 0 0 2; }
     ParamForm TextArea { height: auto; min-height: 4; max-height: 12; border: none; padding: 0; background: $surface; }
     ParamForm .note { color: $muted; height: auto; }
     ParamForm .problem-line { color: $error; height: auto; display: none; }
@@ -86,7 +86,7 @@ class ParamForm(Vertical):
     def _row(self, parameter: Parameter) -> Field:
         text, kind = self._texts[parameter.name], kind_of(parameter)
         label = f"{one_line(parameter.name, 24)} *" if parameter.required else one_line(parameter.name, 24)
-        cells = min(max((len(one_line(p.name, 24)) for p in self._all()), default=6) + 3, 26)
+        cells = min(max(*(len(one_line(p.name, 24)) + 3 for p in self._all()), 9), 26)
         options = [Option(word, word) for word in choices_of(parameter)]
         if kind == "bool":
             options = [Option("true", "true"), Option("false", "false")]

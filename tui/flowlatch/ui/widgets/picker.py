@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from flowlatch.text import one_line
@@ -43,7 +43,12 @@ class Picker(Vertical):
 
     DEFAULT_CSS = """
     Picker { height: auto; width: 1fr; }
-    Picker > _List { display: none; height: auto; max-height: 8; border: none; padding: 0; background: $panel; }
+    Picker > Horizontal { height: 1; }
+    Picker .bracket { width: 2; height: 1; color: $rule; }
+    Picker .bracket.close { width: 4; }
+    Picker > _List {
+        display: none; height: auto; max-height: 8; border: none; padding: 0; margin: 0 0 0 2; background: $panel;
+    }
     Picker.-open > _List { display: block; }
     """
 
@@ -80,7 +85,10 @@ class Picker(Vertical):
 
     def compose(self) -> ComposeResult:
         """Put the list under the input."""
-        yield TextInput(placeholder=self._placeholder)
+        with Horizontal():
+            yield Static(Content("[ "), classes="bracket", markup=False)
+            yield TextInput(placeholder=self._placeholder)
+            yield Static(Content(" ▾ ]"), classes="bracket close", markup=False)
         yield _List(compact=True, markup=False)
 
     @property
