@@ -123,17 +123,17 @@ class GraphQLReads:
     async def logs(self, run_id: RunId, *, after: LogLine | None = None, limit: int = 1000) -> list[LogLine]:
         """Return the newest lines, or those behind `after`, oldest first."""
         where: dict[str, Any] = {"flow_run_id": {"_eq": run_id}}
-        if after is None:
-            order = [{"timestamp": "desc"}, {"created": "desc"}]
-        else:
+        if after is not None:
             where["timestamp"] = {"_gte": after.timestamp.isoformat()}
-            order = [{"timestamp": "asc"}, {"created": "asc"}]
-        variables = {"where": where, "order_by": order, "limit": limit + (after is not None)}
+        variables = {
+            "where": where,
+            "order_by": [{"timestamp": "desc" if after is None else "asc"}],
+            "limit": limit + (after is not None),
+        }
         lines = convert.rows((await self._call.read(documents.LOGS, variables)).get("log"), convert.log_line)[0]
-        if after is None:
-            return lines[::-1]
+        lines.sort(key=lambda line: line.timestamp)  # stable: lines of one moment stay as they were written
         ids = [line.id for line in lines]
-        return lines[ids.index(after.id) + 1 :] if after.id in ids else lines
+        return lines[ids.index(after.id) + 1 :] if after is not None and after.id in ids else lines
 
     async def flows(self, *, text: str = "", archived: bool = False, limit: int = 200) -> list[Flow]:
         """Return the newest version of each flow whose name contains `text`, by name."""

@@ -147,7 +147,7 @@ def _compare_json(row: Row, subject: ColumnElement[Any], comparison: Compare) ->
         "_has_keys_all": func.flowlatch_json_has_keys(subject, wanted, 1),
         "_has_keys_any": func.flowlatch_json_has_keys(subject, wanted, 0),
     }[operator]
-    return cast("ColumnElement[bool]", function == 1)
+    return function == 1
 
 
 def _has_labels(row: Row, wanted: BindParameter[Any]) -> ColumnElement[bool]:
@@ -158,11 +158,13 @@ def _has_labels(row: Row, wanted: BindParameter[Any]) -> ColumnElement[bool]:
         or_(
             each.c.type != "text",
             each.c.value.not_in(
-                select(label.c.label).where(
+                select(label.c.label)
+                .where(
                     label.c.label == each.c.value,
                     label.c.scheduled_start_time == row.c.scheduled_start_time,
                     label.c.run_seq == row.c.seq,
                 )
+                .correlate(row, each)
             ),
         )
     )
