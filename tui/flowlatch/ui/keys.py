@@ -95,6 +95,8 @@ READ_ONLY = _key("read_only", "exclamation_mark", "Read-only", "Switch writing o
 SUBMIT = _key("submit", "ctrl+s,f2", "Submit", "Send the form", show=True)
 REVIEW = _key("review", "ctrl+s,f2", "Review the conflict…", "See what changed before anything is sent", show=True)
 READ_BACK = _key("read_back", "ctrl+s,f2", "Read back", "Find out by reading whether it was done", show=True)
+SEND_REST = _key("send_rest", "ctrl+s,f2", "The rest", "Send what was not sent, read back what is unknown", show=True)
+STOP = _key("stop", "escape", "Stop", "Send nothing more; what is under way ends", show=True)
 NEXT_FIELD = _key("next_field", "tab", "Next", "Go to the next field", priority=True, call="app.focus_next")
 PREVIOUS_FIELD = _key(
     "previous_field", "shift+tab", "Previous", "Go to the previous field", priority=True, call="app.focus_previous"
@@ -117,7 +119,6 @@ FOLLOW = _key("follow", "F", "Follow", "Follow the end of the log, or stop")
 WRAP = _key("wrap", "W", "Wrap", "Wrap long lines, or cut them")
 LEVEL = _key("level", "L", "Level", "Choose the lowest level shown")
 
-CHOOSE = _key("choose", "enter", "Choose", "Open or choose what is under the cursor")
 FOLD = _key("fold", "space,enter", "Fold", "Fold or unfold the value under the cursor")
 FOLD_ALL = _key("fold_all", "c", "Fold all", "Fold everything to its first level, or unfold it")
 REVEAL = _key("reveal", "v", "Reveal", "Show secret values, or mask them again")

@@ -139,6 +139,9 @@ class Navigator(App[object]):
 
     @on(OpenBulk)
     def _open_bulk(self, message: OpenBulk) -> None:
+        if message.verb == "delete" and len(message.runs) == 1:
+            self.push_screen(load("cancel", "DeleteScreen")(self.session, message.runs[0]))
+            return
         self.push_screen(load("bulk", "BulkScreen")(self.session, message.verb, message.runs))
 
     @on(OpenNamed)

@@ -68,9 +68,18 @@ class EditStateScreen(RunForm[None]):
     """
     draft_kind = DraftKind.EDIT
 
-    def __init__(self, session: Session, run: FlowRun, *, draft: Draft | None = None, undo: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        run: FlowRun,
+        *,
+        draft: Draft | None = None,
+        undo: bool = False,
+        proposed: StateDraft | None = None,
+    ) -> None:
         super().__init__(session, run, draft)
         self.is_undo = undo
+        self._proposed = proposed
         self.typed_at = session.now()
         self._is_strict = False
 
@@ -98,6 +107,8 @@ class EditStateScreen(RunForm[None]):
             texts = [str(typed.get(name) or "") for name in ("state", "message", "start")]
             extra = typed.get("extra")
             self.typed.fill(texts[0], texts[1], texts[2], extra if isinstance(extra, dict) else None)
+        elif self._proposed is not None:
+            self._fill(self._proposed)
         self.show_all()
         self.query_one("#to", Choice).focus()
 
@@ -122,6 +133,9 @@ class EditStateScreen(RunForm[None]):
         if proposal is None:
             self.say("there is no state before this one to go back to", is_bad=True)
             return
+        self._fill(proposal)
+
+    def _fill(self, proposal: StateDraft) -> None:
         start = proposal.start_time.isoformat() if proposal.start_time else ""
         self.typed.fill(proposal.type, proposal.message or "", start, proposal.extra)
 
