@@ -47,7 +47,11 @@ def safe(message: str, limit: int = MESSAGE_LENGTH) -> str:
 
 def error_object(message: str, code: str, *, path: Sequence[str | int] = (), **extensions: Any) -> dict[str, Any]:
     """Return one member of `errors`."""
-    return {"message": safe(message), "path": list(path), "extensions": {"code": code, **extensions}}
+    return {
+        "message": safe(message),
+        "path": [_masked(part) for part in path],
+        "extensions": {"code": code, **extensions},
+    }
 
 
 def refusal_object(refusal: Refusal, path: Sequence[str | int]) -> dict[str, Any]:

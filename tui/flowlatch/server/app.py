@@ -28,6 +28,8 @@ from flowlatch.version import __version__
 GRAPHQL_PATHS = ("/", "/graphql", "/graphql/")
 MAX_HEADERS = 16 * 1024
 MAX_AT_WORK = 64
+MAX_DRAINED = 4 * MAX_BODY
+"""A body a little too large is read to its end and thrown away, or its sender would see a reset and no answer."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -140,10 +142,10 @@ def refused_answer(problem: Refused, status: int) -> Answer:
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:
-    """Return the request's body. Raises `Refused` 413 as soon as it is known to be too large."""
+    """Return the request's body. Raises `Refused` 413 for one that is too large; none of it is kept."""
     too_large = Refused(413, "LIMIT", f"a body may have at most {MAX_BODY} bytes", [(b"connection", b"close")])
     length = headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
+    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_DRAINED:
         raise too_large
     parts: list[bytes] = []
     size = 0
@@ -151,11 +153,16 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused(400, "BAD_REQUEST", "the client went away")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
+        size += len(message.get("body", b""))
+        if size > MAX_DRAINED:
             raise too_large
+        if size <= MAX_BODY:
+            parts.append(message.get("body", b""))
+        else:
+            parts.clear()
         if not message.get("more_body"):
+            if size > MAX_BODY:
+                raise too_large
             return b"".join(parts)
 
 

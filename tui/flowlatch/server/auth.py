@@ -41,10 +41,12 @@ class Gate:
 
     def check_form(self, headers: Mapping[str, str]) -> None:
         """Refuse a body that a foreign page could have sent without a preflight."""
-        if headers.get("content-type", "").split(";")[0].strip().lower() == "application/json":
-            return
-        if "origin" in headers or headers.get("sec-fetch-site", "none") not in _SAME_SITE:
-            raise Refused(403, "FORBIDDEN", "a request of another site must be application/json")
+        is_allowed_page = headers.get("origin") in self.origins  # any other origin was refused before
+        if headers.get("sec-fetch-site", "none") not in _SAME_SITE and not is_allowed_page:
+            raise Refused(403, "FORBIDDEN", "a request of another site is not served")
+        is_json = headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+        if "origin" in headers and not is_json:
+            raise Refused(403, "FORBIDDEN", "a request of a page must be application/json")
 
     def check_token(self, authorization: str | None) -> str | None:
         """Return the name that belongs to the token of an `Authorization: Bearer …` header, None if it has none.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, Subquery, func, literal_column, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
@@ -116,7 +116,7 @@ def _rebased(condition: ColumnElement[Any], old: Row, new: Row) -> ColumnElement
     def swap(element: Any, **_: Any) -> Any:
         return new.c[element.name] if getattr(element, "table", None) is old else None
 
-    return replacement_traverse(condition, {}, swap)
+    return cast("ColumnElement[Any]", replacement_traverse(condition, {}, swap))
 
 
 def _order(row: Row, keys: tuple[OrderBy, ...]) -> list[ColumnElement[Any]]:
@@ -262,8 +262,8 @@ def _base(
     names: set[str] = set()
     for field in fields:
         match field:
-            case Counted(_, columns, _):
-                names |= set(columns)
+            case Counted(_, counted, _):
+                names |= set(counted)
             case Folded(_, _, leaves):
                 names |= {leaf.column for leaf in leaves if isinstance(leaf, Leaf)}
     columns = [row.c.seq, *(column(row, name).label(name) for name in sorted(names))]

@@ -18,6 +18,7 @@ from graphql import (
     InlineFragmentNode,
     MaxIntrospectionDepthRule,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     parse,
     specified_rules,
@@ -39,6 +40,7 @@ MAX_FIELDS = 5_000
 MAX_MUTATIONS = 50
 MAX_DIRECTIVES = 50
 MAX_VALIDATION_ERRORS = 5
+_TOO_MANY_TOKENS = f"Syntax Error: Document contains more than {MAX_TOKENS} tokens"
 KEPT_TEXT = 20_000
 """Characters of a document that is kept; longer ones are rare and not worth the memory."""
 
@@ -81,7 +83,7 @@ def _read(text: str) -> Document:
     try:
         node = parse(text, max_tokens=MAX_TOKENS)
     except GraphQLError as error:
-        code = "LIMIT" if "token" in error.message and "limit" in error.message.lower() else "GRAPHQL_PARSE_FAILED"
+        code = "LIMIT" if error.message.startswith(_TOO_MANY_TOKENS) else "GRAPHQL_PARSE_FAILED"
         raise DocumentRefused([document_error(error, code)]) from error
     except RecursionError:
         raise DocumentRefused([error_object("the document is nested too deeply", "LIMIT")]) from None
@@ -123,9 +125,24 @@ class _Bounds:
         ):
             if found > most:
                 raise DocumentRefused([error_object(f"a document may have at most {most} {what}", "LIMIT")])
-        if operation.operation.value == "mutation" and len(operation.selection_set.selections) > MAX_MUTATIONS:
+        is_mutation = operation.operation is OperationType.MUTATION
+        if is_mutation and self._roots(operation.selection_set, set()) > MAX_MUTATIONS:
             say = f"a document may have at most {MAX_MUTATIONS} mutations"
             raise DocumentRefused([error_object(say, "LIMIT")])
+
+    def _roots(self, selections: SelectionSetNode, seen: set[str]) -> int:
+        """Return the number of root fields; a fragment used again names the same fields again."""
+        count = 0
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                count += 1
+            elif isinstance(node, InlineFragmentNode):
+                count += self._roots(node.selection_set, seen)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                fragment = self._fragments.get(node.name.value)
+                count += self._roots(fragment.selection_set, seen) if fragment is not None else 0
+        return count
 
     def _measure(self, selections: SelectionSetNode, within: frozenset[str]) -> tuple[int, int, int]:
         """Return (fields, levels, directives) below a selection set; what is under introspection has its own rule."""

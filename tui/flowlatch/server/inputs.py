@@ -38,7 +38,8 @@ def plain_inputs(kind: GraphQLInputObjectType, given: dict[str, Any]) -> dict[st
 
 
 def _type_of(kind: GraphQLInputObjectType, name: str) -> GraphQLInputType:
-    return kind.fields[name if name in kind.fields else camel(name)].type
+    found: GraphQLInputType = kind.fields[name if name in kind.fields else camel(name)].type
+    return found
 
 
 def _plain(name: str, kind: GraphQLInputType, value: Any) -> Any:

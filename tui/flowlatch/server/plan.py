@@ -7,7 +7,7 @@ the same plan, so its SQL is compiled once (compile.py). Conditions are built by
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Related:
     condition: Condition
 
 
-Condition = Union[Compare, Group, Related]
+Condition = Compare | Group | Related
 EVERYTHING = Group("and", ())
 
 
@@ -183,7 +183,7 @@ class Aggregate:
     parts: tuple[AggregateFields | Nodes | Constant, ...]
 
 
-Selected = Union[Leaf, Constant, Idempotency, One, Many, Aggregate]
+Selected = Leaf | Constant | Idempotency | One | Many | Aggregate
 
 
 @dataclass(frozen=True)
@@ -204,4 +204,4 @@ class RootAggregate:
     aggregate: Aggregate
 
 
-Root = Union[RootList, RootAggregate]
+Root = RootList | RootAggregate

@@ -1,6 +1,6 @@
 """The read side of the contract, written out from the tables: types, conditions, orders and roots.
 
-Source: contract.md §3. The result is SDL text, so that it can be read, compared and reviewed like the hand-written part.
+Source: contract.md §3. The result is SDL text, so that it can be read and reviewed like the hand-written part.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ SUMMABLE = ("Int",)
 ORDERED = ("uuid", "String", "Int", "timestamptz", "interval")
 PATTERNS = ("_like", "_nlike", "_ilike", "_nilike")
 
-_ORDER = "enum order_by { asc desc asc_nulls_first asc_nulls_last desc_nulls_first desc_nulls_last }\n\ninput aggregate_order_by { count: order_by }"
+_ORDER = """enum order_by { asc desc asc_nulls_first asc_nulls_last desc_nulls_first desc_nulls_last }
+
+input aggregate_order_by { count: order_by }"""
 
 
 def read_schema() -> str:

@@ -1,4 +1,4 @@
-"""How the tables of the read side hang together, and what a column is on the wire. Source: contract.md §3.2 and §3.3."""
+"""How the tables of the read side hang together, and what a column is on the wire. Source: contract.md §3.2, §3.3."""
 
 from __future__ import annotations
 

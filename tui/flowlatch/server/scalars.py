@@ -6,6 +6,7 @@ query (data-exception) refuses it at HTTP 200, as old clients expect.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, ValueNode
@@ -39,15 +40,24 @@ def _json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> A
     return value_from_ast_untyped(node, variables)
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def give_meaning(schema: GraphQLSchema) -> None:
     """Give the scalars of a schema built from SDL their parsing."""
     for name in _TEXTUAL:
-        scalar = schema.type_map[name]
-        assert isinstance(scalar, GraphQLScalarType)
-        scalar.parse_value = lambda value, name=name: _text_value(name, value)  # type: ignore[misc]
-        scalar.parse_literal = lambda node, _=None, name=name: _text_literal(name, node)  # type: ignore[misc]
+        scalar = _scalar(schema, name)
+        scalar.coerce_input_value = partial(_text_value, name)
+        scalar.coerce_input_literal = partial(_text_literal, name)
     for name in ("jsonb", "JSON"):
-        scalar = schema.type_map[name]
-        assert isinstance(scalar, GraphQLScalarType)
-        scalar.parse_value = lambda value: value  # type: ignore[method-assign]
-        scalar.parse_literal = _json_literal  # type: ignore[method-assign]
+        scalar = _scalar(schema, name)
+        scalar.coerce_input_value = _as_it_is
+        # the older hook: it is handed the variables, so that what is in them is never turned into a literal and back
+        vars(scalar)["parse_literal"] = _json_literal
+
+
+def _scalar(schema: GraphQLSchema, name: str) -> GraphQLScalarType:
+    scalar = schema.type_map[name]
+    assert isinstance(scalar, GraphQLScalarType)
+    return scalar

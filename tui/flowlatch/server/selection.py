@@ -111,7 +111,8 @@ class Request:
 
 def definition(owner: GraphQLObjectType, name: str) -> GraphQLField:
     """Return a field of an object type."""
-    return owner.fields[name]
+    field: GraphQLField = owner.fields[name]
+    return field
 
 
 def table_of(name: str) -> str | None:

@@ -40,7 +40,7 @@ class Service:
         return [row[0] for row in found.rows]
 
     async def answer(self, plan: Root, values: Values) -> Any:
-        """Return the finished JSON of a plan, as bytes to be copied into the answer; None for a row that is not there."""
+        """Return the finished JSON of a plan, as bytes to be copied into the answer; None for a missing row."""
         statement = compile_plan(plan)
         rows = await self.rows(statement, values)
         if statement.is_single:

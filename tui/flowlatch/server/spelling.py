@@ -114,4 +114,8 @@ def _respelled(kind: TypeNode, inputs: dict[str, InputObjectTypeDefinitionNode])
         name = kind.name.value
         return NamedTypeNode(name=NameNode(value=camel(name))) if name in inputs else kind
     assert isinstance(kind, NonNullTypeNode | ListTypeNode)
-    return replace(kind, type=_respelled(kind.type, inputs))
+    inner = _respelled(kind.type, inputs)
+    if isinstance(kind, ListTypeNode):
+        return replace(kind, type=inner)
+    assert isinstance(inner, NamedTypeNode | ListTypeNode)
+    return replace(kind, type=inner)
