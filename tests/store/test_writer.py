@@ -229,3 +229,12 @@ def test_jumps_of_the_clock_are_logged_once(caplog: pytest.LogCaptureFixture) ->
         "the clock of this machine was set by +90000 s",
         "the clock of this machine was set by -90000 s",
     ]
+
+
+async def test_commits_wait_for_the_disk(world: World) -> None:
+    """What no kill of a process can show: that a loss of power takes nothing acknowledged (P1)."""
+
+    def settings(tx: Tx) -> list[Any]:
+        return [tx.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
+
+    assert await world.store.write(settings) == ["wal", 2, 1]

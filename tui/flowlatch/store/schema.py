@@ -5,7 +5,7 @@ server maps one to the other by name. What is stored beside them is said at each
 
 Encoding, the same for every table:
 
-* `seq INTEGER PRIMARY KEY` on each row: order of insertion, the tie-breaker of every list, last part of every index.
+* `seq INTEGER PRIMARY KEY` on each row: order of insertion; SQLite ends every index by it.
 * uuid: TEXT, lower case with hyphens. jsonb: TEXT, the JSON as it was sent, key order kept. bool: INTEGER 0 or 1.
 * timestamptz: TEXT `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`, always UTC: sorts as time, is copied out as it is.
 * interval: INTEGER microseconds, shown through the SQL function `flowlatch_interval(us)`.
@@ -244,11 +244,11 @@ flow_run = _table(
     # place of the run's last change, and of its making, in the sequence of changes; not shown on the wire
     _required("change_seq", Integer),
     _required("added_seq", Integer),
-    # Lists: newest expected start first, alone or under one filter. `seq` ends every index by itself.
-    Index("flow_run_time", "scheduled_start_time"),
-    Index("flow_run_state_time", "state", "scheduled_start_time"),
-    Index("flow_run_flow_time", "flow_id", "scheduled_start_time"),
-    Index("flow_run_flow_state_time", "flow_id", "state", "scheduled_start_time"),
+    # Lists: newest expected start first, then by id, alone or under one filter: a deep page walks the index alone.
+    Index("flow_run_time", "scheduled_start_time", "id"),
+    Index("flow_run_state_time", "state", "scheduled_start_time", "id"),
+    Index("flow_run_flow_time", "flow_id", "scheduled_start_time", "id"),
+    Index("flow_run_flow_state_time", "flow_id", "state", "scheduled_start_time", "id"),
     Index("flow_run_updated", "updated"),
     Index("flow_run_created", "created"),
     Index("flow_run_name_order", "name"),

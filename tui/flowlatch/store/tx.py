@@ -85,6 +85,11 @@ class SqliteTx:
         """Run one statement and return the driver's cursor."""
         return self._connection.execute(sql, parameters)
 
+    def new_row_id(self) -> str:
+        """Return a fresh UUID that begins with the time; see `base.Tx`."""
+        ms = f"{int(self.now.timestamp() * 1000):012x}"
+        return f"{ms[:8]}-{ms[8:12]}-7{self.new_id()[15:]}"
+
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any] | dict[str, Any]]) -> sqlite3.Cursor:
         """Run one statement for each of `rows`."""
         return self._connection.executemany(sql, rows)

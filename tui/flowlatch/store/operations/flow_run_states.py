@@ -101,7 +101,7 @@ def put_flow_run_state(tx: Tx, run_id: str, version: int | None, state: StateVal
     elif state.type == StateType.SUBMITTED and run.state == StateType.SUBMITTED:
         raise Refusal("CONFLICT", f"State update failed: flow run {run_id} is Submitted already")
     timestamp = later(tx.now_text, run.state_timestamp)
-    state_id = tx.new_id()
+    state_id = tx.new_row_id()
     values = {
         "id": run_id,
         "version": version,

@@ -228,7 +228,7 @@ def insert_run(tx: Tx, flow: FlowFacts, run: dict[str, Any], *, auto_scheduled: 
     start_time, run_id = run["scheduled_start_time"], run["id"]
     state = _first_state(start_time)
     seq = tx.changed(run_id, "added")
-    state_id = tx.new_id()
+    state_id = tx.new_row_id()
     insert(
         tx,
         "flow_run",

@@ -54,5 +54,5 @@ def _row(tx: Tx, line: dict[str, Any], run_id: str, tenant_id: str | None, where
         raise bad_input(f"{where}.timestamp: {error}") from None
     info = optional_json(line.get("info"), f"{where}.info")
     name, message = line.get("name"), line.get("message")
-    stamp = (tx.new_id(), tx.now_text, tx.now_text)
+    stamp = (tx.new_row_id(), tx.now_text, tx.now_text)
     return (*stamp, tenant_id, run_id, line.get("task_run_id"), timestamp, name, level, message, info)

@@ -25,7 +25,7 @@ def create_task_run(
     tx: Tx, flow_run_id: str, task_id: str, map_index: int, cache_key: str | None, tenant_id: str | None
 ) -> str:
     """Make one task run, Pending at version 0, with that state in its history; return its id."""
-    state_id = tx.new_id()
+    state_id = tx.new_row_id()
     task_run_id = insert(
         tx,
         "task_run",
@@ -101,7 +101,7 @@ def write_task_run_state(tx: Tx, run: TaskRunRow, version: int | None, state: St
     None means that the task run is on another version; nothing was written then.
     """
     timestamp = later(tx.now_text, run.state_timestamp)
-    state_id = tx.new_id()
+    state_id = tx.new_row_id()
     values = {
         "id": run.id,
         "version": version,

@@ -197,17 +197,17 @@ CREATE INDEX flow_run_created ON flow_run (created)
 ---
 CREATE INDEX flow_run_due ON flow_run (state_start_time) WHERE state_start_time IS NOT NULL
 ---
-CREATE INDEX flow_run_flow_state_time ON flow_run (flow_id, state, scheduled_start_time)
+CREATE INDEX flow_run_flow_state_time ON flow_run (flow_id, state, scheduled_start_time, id)
 ---
-CREATE INDEX flow_run_flow_time ON flow_run (flow_id, scheduled_start_time)
+CREATE INDEX flow_run_flow_time ON flow_run (flow_id, scheduled_start_time, id)
 ---
 CREATE INDEX flow_run_key ON flow_run (idempotency_key) WHERE idempotency_key IS NOT NULL
 ---
 CREATE INDEX flow_run_name_order ON flow_run (name)
 ---
-CREATE INDEX flow_run_state_time ON flow_run (state, scheduled_start_time)
+CREATE INDEX flow_run_state_time ON flow_run (state, scheduled_start_time, id)
 ---
-CREATE INDEX flow_run_time ON flow_run (scheduled_start_time)
+CREATE INDEX flow_run_time ON flow_run (scheduled_start_time, id)
 ---
 CREATE INDEX flow_run_updated ON flow_run (updated)
 ---
