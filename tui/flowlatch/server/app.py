@@ -6,8 +6,6 @@ Source: contract.md §1, reliability.md §3 and §6.
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -18,6 +16,7 @@ from flowlatch.server.auth import Gate
 from flowlatch.server.body import MAX_BODY, read_body
 from flowlatch.server.documents import DocumentRefused
 from flowlatch.server.execute import execute, prepare
+from flowlatch.server.faults import Fault, last_resort
 from flowlatch.server.feed import Feed
 from flowlatch.server.metrics import Metrics
 from flowlatch.server.origin import origin_of, read_headers
@@ -35,7 +34,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[str, str]
-logger = logging.getLogger(__name__)
 
 
 class App:
@@ -45,7 +43,7 @@ class App:
         self.service = service
         self.gate = gate
         self.feed = Feed(service)
-        self.metrics = Metrics(self.feed)
+        self.metrics = Metrics(service, self.feed)
         self.open = 0
         """Requests at work and websockets open: a server that ends when idle looks at it."""
         self.last_activity = asyncio.get_running_loop().time()
@@ -107,15 +105,13 @@ class App:
         async with self._at_work:
             with self.metrics.timed():
                 try:
-                    asked = prepare(self.service, body.query, body.variables, body.operation_name)
-                    return await execute(self.service, asked, origin_of(headers, name))
+                    with last_resort(self.service, "a request"):
+                        asked = prepare(self.service, body.query, body.variables, body.operation_name)
+                        return await execute(self.service, asked, origin_of(headers, name))
                 except DocumentRefused as problem:
                     return failed(400, problem.errors)
-                except Exception:
-                    # the last resort of the server: a fault of ours must never reach a client as a 5xx
-                    incident = secrets.token_hex(4)
-                    logger.exception("incident %s", incident)
-                    return refused(200, "INTERNAL_SERVER_ERROR", f"internal error, incident {incident}")
+                except Fault as fault:
+                    return refused(200, fault.code, str(fault))
 
     # ---- websocket -----------------------------------------------------------------------------------------------
 

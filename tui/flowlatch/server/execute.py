@@ -7,8 +7,6 @@ one batch; introspection alone is executed by graphql-core.
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +26,7 @@ from flowlatch.server.answers import (
 )
 from flowlatch.server.conditions import stored_id
 from flowlatch.server.documents import Document, DocumentRefused, document
+from flowlatch.server.faults import Fault, last_resort
 from flowlatch.server.mutations import idempotency_note, location, operation_of
 from flowlatch.server.payloads import selected
 from flowlatch.server.plan import Values
@@ -36,7 +35,6 @@ from flowlatch.server.selection import Field, Request, root_plan, table_of
 from flowlatch.server.service import Service
 from flowlatch.store.base import Origin, Refusal
 
-logger = logging.getLogger(__name__)
 _TASK_RUN = (
     "SELECT task_run.id, task_run.version, task_run.state, json(task_run_state.serialized_state) FROM task_run"
     " LEFT JOIN task_run_state ON task_run_state.id = task_run.state_id WHERE task_run.id = :id"
@@ -92,7 +90,9 @@ async def _query(service: Service, asked: Asked, fields: list[Field]) -> Answer:
         if errors:
             return failed(400, errors)
     plain = [field for field in fields if not field.name.startswith("__")]
-    outcomes = await asyncio.gather(*(_guarded(_read(service, asked.request, field), field) for field in plain))
+    outcomes = await asyncio.gather(
+        *(_guarded(service, _read(service, asked.request, field), field) for field in plain)
+    )
     read = dict(zip((field.key for field in plain), outcomes, strict=True))
     data = {field.key: told[field.key] if field.key in told else read[field.key][0] for field in fields}
     return answered(data, [error for _, error in outcomes if error], {})
@@ -113,19 +113,17 @@ def _introspect(service: Service, asked: Asked, fields: list[Field]) -> tuple[di
     ]
 
 
-async def _guarded(work: Awaitable[Any], field: Field) -> tuple[Any, dict[str, Any] | None]:
+async def _guarded(service: Service, work: Awaitable[Any], field: Field) -> tuple[Any, dict[str, Any] | None]:
     """Return (value, None) or (None, error): a failed root field always has an error."""
     try:
-        return await work, None
+        with last_resort(service, f"field {field.name}"):
+            return await work, None
     except Refusal as refusal:
         error = refusal_object(refusal, [field.key])
     except GraphQLError as problem:
         error = error_object(problem.message, "BAD_USER_INPUT", path=[field.key])
-    except Exception:
-        # the last resort of the server: a fault of ours must never reach a client as a 5xx (contract.md §1.4)
-        incident = secrets.token_hex(4)
-        logger.exception("incident %s in field %s", incident, field.name)
-        error = error_object(f"internal error, incident {incident}", "INTERNAL_SERVER_ERROR", path=[field.key])
+    except Fault as fault:
+        error = error_object(str(fault), fault.code, path=[field.key])
     return None, {**error, "locations": location(field.nodes[0])}
 
 
@@ -199,14 +197,16 @@ async def _mutation(service: Service, request: Request, fields: list[Field], ori
         except Refusal as refusal:
             prepared.append(refusal)
     operations = [item[1] for item in prepared if not isinstance(item, Refusal)]
-    written = await _guarded(service.store.write_all(operations, origin), plain[0]) if operations else ([], None)
+    written = (
+        await _guarded(service, service.store.write_all(operations, origin), plain[0]) if operations else ([], None)
+    )
     if written[1] is not None:
         return answered({field.key: None for field in fields}, [written[1]], {})
     results = iter(written[0])
     outcomes = [item if isinstance(item, Refusal) else next(results) for item in prepared]
     told = await asyncio.gather(
         *(
-            _guarded(_told(service, request, field, outcome), field)
+            _guarded(service, _told(service, request, field, outcome), field)
             for field, outcome in zip(plain, outcomes, strict=True)
         )
     )

@@ -6,9 +6,10 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
 from flowlatch.server.feed import Feed
+from flowlatch.server.service import Service
 from flowlatch.version import __version__
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -17,13 +18,15 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 class Metrics:
     """The figures of one server, in a registry of its own."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, service: Service, feed: Feed) -> None:
         self._registry = registry = CollectorRegistry()
         self._took = Histogram(
             "flowlatch_request_seconds", "Time from a read body to its answer.", registry=registry, buckets=_BUCKETS_S
         )
         self._at_work = Gauge("flowlatch_requests_at_work", "GraphQL requests being answered.", registry=registry)
-        self._faults = Counter("flowlatch_faults", "Requests that met a fault of the server.", registry=registry)
+        Gauge(
+            "flowlatch_faults", "Faults of the server since its start; each is in the log.", registry=registry
+        ).set_function(lambda: service.faults)
         Gauge("flowlatch_websockets", "Open websockets.", registry=registry).set_function(lambda: feed.sockets)
         Gauge("flowlatch_subscriptions", "Live subscriptions.", registry=registry).set_function(
             lambda: feed.subscriptions
@@ -40,10 +43,6 @@ class Metrics:
         finally:
             self._at_work.dec()
             self._took.observe(time.perf_counter() - began)
-
-    def fault(self) -> None:
-        """Count a fault of the server."""
-        self._faults.inc()
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text format."""

@@ -24,6 +24,8 @@ class Service:
     store: Store
     read_only: bool = False
     introspection: bool = True
+    faults: int = 0
+    """Faults of ours so far; each is in the log."""
 
     def now_text(self) -> str:
         """Return the server's time as stored text."""

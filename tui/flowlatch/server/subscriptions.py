@@ -12,13 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
+from graphql import OperationType
 
 from flowlatch.server.answers import Answer, Refused, error_object, refusal_object
 from flowlatch.server.auth import Gate
-from flowlatch.server.body import body_of
+from flowlatch.server.body import Body, body_of
 from flowlatch.server.changes import LIMIT, cursor_seq, later
 from flowlatch.server.documents import DocumentRefused
 from flowlatch.server.execute import Asked, execute, prepare
+from flowlatch.server.faults import Fault, last_resort
 from flowlatch.server.feed import Feed, Question, message, question_of
 from flowlatch.server.origin import origin_of
 from flowlatch.server.schema import schema
@@ -205,21 +207,24 @@ class Socket:
     async def _operate(self, operation_id: str, payload: dict[str, Any]) -> None:
         """Run one operation to its end and tell it: `complete`, or `error` for one that cannot be run."""
         try:
-            body = body_of(payload)
-            asked = prepare(self._service, body.query, body.variables, body.operation_name)
-            if asked.operation.operation.value == "subscription":
-                await self._follow(operation_id, asked, body.query)
-            else:
-                answer = await execute(self._service, asked, origin_of(self._headers, self._token_name))
-                await self._send("next", operation_id, answer.body.decode())
+            with last_resort(self._service, "an operation of a websocket"):
+                await self._run(operation_id, body_of(payload))
             await self._send("complete", operation_id)
-        except (Refused, Refusal, DocumentRefused) as problem:
+        except (Refused, Refusal, DocumentRefused, Fault) as problem:
             await self._send("error", operation_id, orjson.dumps(_errors(problem)).decode())
         except OSError:
             pass  # the client went away: the socket ends by itself
         finally:
             if self._running.get(operation_id) is asyncio.current_task():
                 del self._running[operation_id]
+
+    async def _run(self, operation_id: str, body: Body) -> None:
+        asked = prepare(self._service, body.query, body.variables, body.operation_name)
+        if asked.operation.operation is OperationType.SUBSCRIPTION:
+            await self._follow(operation_id, asked, body.query)
+        else:
+            answer = await execute(self._service, asked, origin_of(self._headers, self._token_name))
+            await self._send("next", operation_id, answer.body.decode())
 
     async def _follow(self, operation_id: str, asked: Asked, query: str) -> None:
         """Tell what was missed since the cursor, then what comes, until the client has had enough."""
@@ -260,7 +265,7 @@ def _text(told: dict[str, Any], name: str) -> str:
     return value
 
 
-def _errors(problem: Refused | Refusal | DocumentRefused) -> list[dict[str, Any]]:
+def _errors(problem: Refused | Refusal | DocumentRefused | Fault) -> list[dict[str, Any]]:
     if isinstance(problem, DocumentRefused):
         return problem.errors
     if isinstance(problem, Refusal):
