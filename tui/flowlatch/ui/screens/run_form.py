@@ -33,7 +33,7 @@ class RunForm(FormScreen[T]):
     """
 
     DEFAULT_CSS = """
-    RunForm #side { display: none; width: 46; border-left: solid $rule; padding: 0 1; }
+    RunForm #side { display: none; width: 40; border-left: solid $rule; padding: 0 1; }
     RunForm.-wide #side { display: block; }
     RunForm #banner { height: auto; display: none; border-top: solid $rule; background: $panel; }
     RunForm.-changed #banner { display: block; }
@@ -127,6 +127,6 @@ class RunForm(FormScreen[T]):
         self.query_one("#banner", Static).update(shown)
         self.set_class(bool(shown.plain), "-changed")
         if self.has_class("-wide"):
-            side = history_content(self.history, zone, 42, me=self.desk.me, base_version=self.base.version)
+            side = history_content(self.history, zone, 37, me=self.desk.me, base_version=self.base.version)
             self.query_one("#history", Static).update(side)
         self.show_state()
