@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,9 @@ from flowlatch.server.plan import (
 from flowlatch.server.relations import RELATIONS, TABLES
 from flowlatch.server.schema import schema
 from flowlatch.store.base import Refusal
+
+_STEP = re.compile(r"\.([^.\[\]\"\0]+)|(\[\d{1,9}\])", re.ASCII)
+_PATH = re.compile(f"(?:{_STEP.pattern})*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -233,12 +237,8 @@ def _aggregate_fields(request: Request, table: Table, field: Field) -> tuple[Cou
 
 def json_path(path: str) -> str:
     """Return `$.a.b`, `a.b` or `a[0]` as a path of SQLite. Raises `Refusal` for text that cannot be one."""
-    plain = path.removeprefix("$").removeprefix(".")
-    if '"' in plain or "\0" in plain:
+    plain = path.removeprefix("$")
+    plain = plain if plain.startswith((".", "[")) or not plain else f".{plain}"
+    if _PATH.fullmatch(plain) is None:
         raise Refusal("data-exception", "path: the form is $.a.b or a[0]")
-    parts = [part for part in plain.split(".") if part]
-    quoted = []
-    for part in parts:
-        name, bracket, index = part.partition("[")
-        quoted.append((f'."{name}"' if name else "") + bracket + index)
-    return "$" + "".join(quoted)
+    return "$" + "".join(f'."{name}"' if name else index for name, index in _STEP.findall(plain))
