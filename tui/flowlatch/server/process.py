@@ -164,6 +164,7 @@ async def _serve_store(options: ServeOptions, directory: Path, listening: socket
             ws="websockets-sansio",
             ws_max_size=1024 * 1024,
             ws_ping_interval=None,
+            ws_per_message_deflate=options.public,  # on one machine it costs time and saves nothing
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
