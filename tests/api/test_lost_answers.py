@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from flowlatch.api import subscribe
 from flowlatch.api.backend import Backend
 from flowlatch.api.graphql import GraphQLBackend
 from flowlatch.api.http import Link
@@ -247,3 +249,38 @@ async def test_a_foreign_server_is_named_so(answer: Answer, words: str) -> None:
         with pytest.raises(ForeignServer, match=words):
             await backend.connect()
         await backend.aclose()
+
+
+async def test_a_ping_is_a_sign_of_life(shared_server: ServerProcess) -> None:
+    async with (
+        through(shared_server) as (_, backend),
+        asyncio.timeout(20),
+        aclosing(backend.watch(ids=[])) as batches,  # type: ignore[type-var]
+    ):
+        first = await anext(batches)
+        second = await anext(batches)
+    assert second == first, "nothing has changed; it only says that the server lives"
+
+
+async def test_silence_ends_watching(shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscribe, "SILENCE_S", 0.3)
+    async with (
+        through(shared_server) as (_, backend),
+        asyncio.timeout(20),
+        aclosing(backend.watch(ids=[])) as batches,  # type: ignore[type-var]
+    ):
+        await anext(batches)
+        with pytest.raises(Unreachable, match="live connection failed"):
+            await anext(batches)
+
+
+async def test_leaving_a_server_that_hangs_takes_less_than_a_second(server: ServerProcess) -> None:
+    async with through(server) as (_, backend):
+        batches = backend.watch()
+        await anext(batches)
+        server.pause()
+        started = time.monotonic()
+        await batches.aclose()  # type: ignore[attr-defined]
+        await backend.aclose()
+        assert time.monotonic() - started < 1
+        server.resume()

@@ -16,7 +16,8 @@ from flowlatch.text import one_line
 ACK_S = 5.0
 SILENCE_S = 15.0
 """The server pings when it has been silent for 5 s; after three missed ones the connection counts as dead."""
-CLOSE_S = 1.0
+CLOSE_S = 0.5
+"""How long a server may take to say goodbye."""
 _TOO_LARGE, _UNAUTHORIZED = 1009, (4401, 4403)
 
 for _name in ("gql", "websockets"):
@@ -49,7 +50,7 @@ async def subscribe(
         subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
         connect_timeout=CONNECT_S,
         ack_timeout=ACK_S,
-        close_timeout=CLOSE_S,
+        close_timeout=3 * CLOSE_S,
         keep_alive_timeout=SILENCE_S,
         connect_args={
             "max_size": MAX_ANSWER_BYTES,
@@ -84,6 +85,7 @@ async def subscribe(
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+        await messages.aclose()
         await transport.close()
 
 
