@@ -66,6 +66,14 @@ def test_discarding(tmp_path: Path) -> None:
     assert drafts.problem is None
 
 
+def test_a_save_that_comes_late_revives_nothing(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path)
+    kept = draft()
+    drafts.discard(kept.id)
+    drafts.save(kept)
+    assert drafts.all() == []
+
+
 def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
     drafts = Drafts(tmp_path)
     kept = draft()

@@ -12,6 +12,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -59,9 +60,16 @@ class Drafts:
         self.directory = directory
         self.problem: str | None = None
         """One line while the last write failed, else None."""
+        self._lock = Lock()
+        self._discarded: set[str] = set()
 
     def save(self, draft: Draft) -> None:
-        """Keep a draft, in the place of an older one with the same id."""
+        """Keep a draft in the place of an older one with its id; from any thread. A discarded one stays discarded."""
+        with self._lock:
+            if draft.id not in self._discarded:
+                self._write(draft)
+
+    def _write(self, draft: Draft) -> None:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self.directory, prefix=".", suffix=".new")
@@ -80,10 +88,13 @@ class Drafts:
 
     def discard(self, draft_id: str) -> None:
         """Forget a draft; nothing happens when there is none."""
-        try:
-            self._path(draft_id).unlink(missing_ok=True)
-        except OSError as error:
-            self.problem = f"draft not discarded: {one_line(error.strerror or 'failed')}"
+        path = self._path(draft_id)
+        with self._lock:
+            self._discarded.add(draft_id)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self.problem = f"draft not discarded: {one_line(error.strerror or 'failed')}"
 
     def all(self) -> list[Draft]:
         """Return the drafts, newest first. Files that cannot be read stay and are passed over."""

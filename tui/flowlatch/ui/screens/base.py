@@ -38,6 +38,11 @@ class _Linked(Screen[T]):
         self.session = session
         self._ticking: Timer | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """True while the screen has its widgets: a worker may end after the screen was closed."""
+        return self.is_mounted and self.is_attached and self.display
+
     @on(events.Mount)
     def _frame_mounted(self) -> None:
         self.set_class(self.session.profile.production, "production")
@@ -108,7 +113,7 @@ class FlowScreen(_Linked[T]):
     def show_link(self) -> None:
         """Show server, mode and clock at the top and freshness below."""
         super().show_link()
-        if not self.is_mounted:
+        if not self.is_open:
             return
         top = self.query_one(TopLine)
         top.set_class(self.session.profile.production, "production")

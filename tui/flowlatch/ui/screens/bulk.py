@@ -128,7 +128,7 @@ class BulkScreen(FlowScreen[None]):
     def _show_rows(self) -> None:
         """Show each run with what became of it."""
         self._is_stale = False
-        if not self.is_mounted:
+        if not self.is_open:
             return
         table = self.query_one(Rows)
         table.show([self._row(item) for item in self.bulk.items])
@@ -206,7 +206,7 @@ class BulkScreen(FlowScreen[None]):
         if action == "close":
             return not bulk.is_running
         if action == "open_run":
-            return self.query_one(Rows).has_focus if self.is_mounted else False
+            return self.query_one(Rows).has_focus if self.is_open else False
         return super().check_action(action, parameters)
 
     def action_submit(self) -> None:
@@ -238,7 +238,7 @@ class BulkScreen(FlowScreen[None]):
         told = ", ".join(f"{results[result]} {result}" for result in Result if results[result])
         is_whole = results[Result.DONE] == len(self.bulk.items)
         self.message = Content.styled(told, "$state-success" if is_whole else "$state-late bold")
-        if self.is_attached:
+        if self.is_open:
             self._show_rows()
 
     def action_stop(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -20,7 +21,7 @@ from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeKind
 from flowlatch.text import one_line
 from flowlatch.ui import keys
-from flowlatch.ui.format import state_content
+from flowlatch.ui.format import fit, state_content
 from flowlatch.ui.keys import shown_keys
 from flowlatch.ui.messages import CopyText, OpenRun, Reload, RunsChanged, Tick
 from flowlatch.ui.screens import conflict_view
@@ -116,7 +117,8 @@ class ConflictScreen(FlowScreen[ConflictResult]):
     def title_of_run(self) -> str:
         """`flow / run`, clean."""
         base = self.conflict.base
-        return f"{one_line(base.flow_name, 60)} / {one_line(base.run_name, 60)}"
+        flow_cells = 60 if self.size.width >= ROOMY else 28
+        return f"{one_line(base.flow_name, flow_cells)} / {one_line(base.run_name, 60)}"
 
     def _view(self) -> conflict_view.View:
         width = max(self.size.width - 3, 57)
@@ -124,18 +126,17 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         return conflict_view.View(session.local_zone, session.now(), self.desk.me, width, self._typed_at, self._sent_at)
 
     def _show(self) -> None:
-        if not self.is_mounted:
+        if not self.is_open:
             return
         conflict, view = self.conflict, self._view()
         written = "yours was written" if conflict.is_written else "nothing was written"
         chips = [f"conflict {self.count}"] if self.count > 1 or view.width >= ROOMY else []
         chips += [written, *([lock(self.session)] if view.width >= ROOMY else [])]
         name = self.title_of_run + (f"   id {conflict.base.run_id}" if view.width >= ROOMY else "")
-        gap = max(view.width - Content(name).cell_length - Content(" · ".join(chips)).cell_length, 2)
+        chip = " · ".join(chips)
         head = Content.assemble(
-            (name, "bold"),
-            " " * gap,
-            (" · ".join(chips), "$state-success"),
+            (fit(name, view.width - cell_len(chip) - 2), "bold"),
+            (f"  {chip}", "$state-success"),
             "\n",
             conflict_view.headline(conflict, view),
         )

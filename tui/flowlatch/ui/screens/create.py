@@ -232,7 +232,7 @@ class CreateScreen(NewRunForm[None]):
 
     def problem_count(self) -> int:
         """Return how many fields cannot be sent as they are."""
-        return len(self._check()) if self.is_dirty else 0
+        return len(self._check()) if self.is_dirty and self.is_open else 0
 
     def new_run(self) -> NewRun:
         """Return the request. Raises `BadInput` while a field is wrong."""

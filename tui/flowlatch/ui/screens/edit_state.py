@@ -147,11 +147,11 @@ class EditStateScreen(RunForm[None]):
 
     def problem_count(self) -> int:
         """Return how many fields cannot be sent as they are."""
-        return len(self.typed.problems()) if self.is_dirty and self.is_mounted else 0
+        return len(self.typed.problems()) if self.is_dirty and self.is_open else 0
 
     def show_all(self) -> None:
         """Repaint what depends on base, theirs and what is typed."""
-        if not self.is_mounted:
+        if not self.is_open:
             return
         zone, now = self.session.local_zone, self.session.now()
         self.query_one("#now", Static).update(now_line(self.base, zone))

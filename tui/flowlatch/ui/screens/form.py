@@ -58,7 +58,8 @@ class FormScreen(FlowScreen[T]):
         """True while something was sent and its outcome is not known."""
         self.message = Content("")
         """What became of the last submit; empty before it."""
-        self._has_unsaved = False
+        self._unsaved: Draft | None = None
+        """What is not on disk yet; taken at each key, since the fields are gone when the screen is unmounted."""
         self._draft_timer: Timer | None = None
         self._is_finished = False
 
@@ -85,7 +86,7 @@ class FormScreen(FlowScreen[T]):
     def touch(self) -> None:
         """Something was typed: keep it as a draft, a moment after the last key."""
         self.is_dirty = True
-        self._has_unsaved = True
+        self._unsaved = self.make_draft()
         if self._draft_timer is None:
             self._draft_timer = self.set_timer(DRAFT_DELAY_S, self._save_soon)
         else:
@@ -94,9 +95,8 @@ class FormScreen(FlowScreen[T]):
 
     def _save_soon(self) -> None:
         self._draft_timer = None
-        if self._has_unsaved and not self._is_finished:
-            self._has_unsaved = False
-            draft = self.make_draft()
+        draft, self._unsaved = self._unsaved, None
+        if draft is not None and not self._is_finished:
             self.run_worker(asyncio.to_thread(self.session.drafts.save, draft), group="draft")
 
     def make_draft(self) -> Draft:
@@ -115,7 +115,7 @@ class FormScreen(FlowScreen[T]):
 
     def keep_draft(self) -> bool:
         """Put the draft on disk now if anything was typed; False when there was nothing to keep."""
-        self._has_unsaved = False
+        self._unsaved = None
         if not self.is_dirty:
             return False
         self.session.drafts.save(self.make_draft())
@@ -131,8 +131,8 @@ class FormScreen(FlowScreen[T]):
 
     def on_unmount(self) -> None:
         """Keep what was typed when the program ends or another screen takes over."""
-        if self._has_unsaved and not self._is_finished:
-            self.session.drafts.save(self.make_draft())
+        if self._unsaved is not None and not self._is_finished:
+            self.session.drafts.save(self._unsaved)
 
     def action_close(self) -> None:
         """Close the form; what was typed stays as a draft."""
@@ -166,7 +166,7 @@ class FormScreen(FlowScreen[T]):
             await self.submit()
         finally:
             self.is_sending = False
-            if self.is_attached:
+            if self.is_open:
                 self.show_state()
 
     def say(self, text: str | Content, *, is_bad: bool = False) -> None:

@@ -137,7 +137,7 @@ class RunQuestion(FlowModal[None]):
         outcome = await self.act()
         self._is_sending = False
         self.deal_with(outcome)
-        if self.is_attached:
+        if self.is_open:
             self._show_yes()
 
     def deal_with(self, outcome: Outcome) -> None:

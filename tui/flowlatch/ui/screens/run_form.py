@@ -115,7 +115,7 @@ class RunForm(FormScreen[T]):
 
     def show_all(self) -> None:
         """Repaint what depends on base and theirs."""
-        if not self.is_mounted:
+        if not self.is_open:
             return
         zone, now, shown = self.session.local_zone, self.session.now(), Content("")
         if self.is_gone:

@@ -208,7 +208,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
 
     def problem_count(self) -> int:
         """Return how many fields cannot be sent as they are."""
-        return int(bool(self._text) and self.start() is None) if self.is_mounted else 0
+        return int(bool(self._text) and self.start() is None) if self.is_open else 0
 
     def why_not(self) -> str | None:
         """Return why nothing can be submitted; picking a time needs no server."""

@@ -1,0 +1,103 @@
+"""The real dashboard on a real server, driven by keys in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.worker import WorkerCancelled
+
+from flowlatch.api.opener import open_backend
+from flowlatch.config import load_settings, resolve
+from flowlatch.secret import Secret
+from flowlatch.ui.app import FlowlatchApp
+from tests.support.server import ServerProcess
+from tests.support.stage import screen_text
+from tests.support.waiting import eventually_async
+
+S = TypeVar("S", bound=Screen[Any])
+SMALL, LARGE = (80, 24), (120, 40)
+ACTOR = "tester@here"
+
+
+class Deck:
+    """One running dashboard and its keys."""
+
+    def __init__(self, app: FlowlatchApp, pilot: Pilot[object]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def text(self) -> str:
+        """What the screen in front shows."""
+        return screen_text(self.app)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        await self.pilot.press(*keys)
+
+    async def write(self, text: str) -> None:
+        """Type a text."""
+        await self.pilot.press(*text)
+
+    async def shows(self, *texts: str, deadline_s: float = 10.0) -> str:
+        """Wait until all these texts are on the screen and return it."""
+
+        def all_there() -> bool:
+            text = self.text
+            missing = [wanted for wanted in texts if wanted not in text]
+            assert not missing, f"missing {missing} in\n{text}"
+            return True
+
+        await eventually_async(all_there, deadline_s)
+        return self.text
+
+    async def hides(self, text: str) -> None:
+        """Wait until a text is not on the screen any more."""
+        await eventually_async(lambda: text not in self.text, what=f"{text!r} to go")
+
+    async def screen(self, kind: type[S]) -> S:
+        """Wait until a screen of this kind is in front and return it."""
+        await eventually_async(lambda: isinstance(self.app.screen, kind), what=f"{kind.__name__} in front")
+        assert isinstance(self.app.screen, kind)
+        await self.pilot.pause()
+        return self.app.screen
+
+    @property
+    def toasts(self) -> list[str]:
+        """What was said so far, oldest first."""
+        return [note.message for note in self.app._notifications]
+
+
+@asynccontextmanager
+async def dashboard(
+    server: ServerProcess,
+    *,
+    size: tuple[int, int] = SMALL,
+    read_only: bool = False,
+    zone: str = "Europe/Berlin",
+    url: str | None = None,
+    actor: str = ACTOR,
+    **profile: object,
+) -> AsyncIterator[Deck]:
+    """Open the dashboard on `server` and wait until it is online; it is closed at the end.
+
+    `url` leads there another way (through a proxy); `profile` holds settings such as `production=True`.
+    """
+    settings = load_settings()
+    token = Secret(server.token) if server.token else None
+    target = resolve(settings, server=url or server.url, token=token, read_only=read_only, actor=actor)
+    target = replace(target, profile=target.profile.model_copy(update=profile))
+    app = FlowlatchApp(settings, target, open_backend, zone=zone)
+    async with app.run_test(size=size) as pilot:
+        await eventually_async(lambda: app.session.link.is_online, what="the link")
+        yield Deck(app, pilot)
+        for worker in list(app.workers):
+            if worker.group == "follow":
+                worker.cancel()
+                with suppress(WorkerCancelled):
+                    await worker.wait()
