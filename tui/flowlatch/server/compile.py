@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Subquery, false, func, literal_column, or_, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.sql.visitors import replacement_traverse
 
 from flowlatch.server.plan import (
     Aggregate,
@@ -35,7 +34,8 @@ from flowlatch.server.plan import (
     Selected,
 )
 from flowlatch.server.predicates import Row, alias, column, operand, predicate, table_name
-from flowlatch.server.relations import CURRENT_STATE, RELATIONS, TABLES, scalar_of
+from flowlatch.server.relations import CURRENT_STATE, RELATIONS, TABLES, Relation, scalar_of
+from flowlatch.server.walks import walked_places
 from flowlatch.store.schema import idempotency, state_count
 
 _PAIRS = 60
@@ -82,20 +82,38 @@ def _statement(query: Select[Any], is_single: bool) -> Statement:
 # ---- lists ---------------------------------------------------------------------------------------------------------
 
 
-def _listed(row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[Any]], *more: Any) -> Select[Any]:
+@dataclass(frozen=True)
+class Link:
+    """The relation that ties the rows of a list to one row outside of it."""
+
+    outer: Row
+    relation: Relation
+
+    def holds(self, row: Row) -> ColumnElement[bool]:
+        """Return the condition that a row of the list is one of that row's."""
+        return row.c[self.relation.remote] == self.outer.c[self.relation.local]
+
+
+def _matching(
+    row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[Any]], link: Link | None
+) -> Select[Any]:
+    """Return all rows that a list's condition and its relation let through."""
+    query = select(*columns).select_from(row).where(predicate(row, arguments.where))
+    return query if link is None else query.where(link.holds(row)).correlate(link.outer)
+
+
+def _listed(
+    row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[Any]], link: Link | None = None
+) -> Select[Any]:
     """Return the rows a list means, in its order, with ties by order of insertion."""
-    query = select(*columns).select_from(row).where(*more, predicate(row, arguments.where))
-    keys = _order(row, arguments.order_by)
+    query = _matching(row, arguments, columns, link)
     if arguments.distinct_on:
         first = alias(table_name(row))
         partition = [column(first, name) for name in arguments.distinct_on]
         rank = func.row_number().over(partition_by=partition, order_by=_order(first, arguments.order_by))
-        ranked = select(first.c.seq, rank.label("place")).where(predicate(first, arguments.where))
-        if more:
-            ranked = ranked.where(*(_rebased(condition, row, first) for condition in more))
-        numbered = ranked.subquery()
+        numbered = _matching(first, arguments, [first.c.seq, rank.label("place")], link).subquery()
         query = query.where(row.c.seq.in_(select(numbered.c.seq).where(numbered.c.place == 1)))
-    query = query.order_by(*keys)
+    query = query.order_by(*_order(row, arguments.order_by))
     if arguments.limit is not None:
         query = query.limit(operand(arguments.limit))
     if arguments.offset is not None:
@@ -106,17 +124,10 @@ def _listed(row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[
 def _page(row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """Return one page of a list: which rows it has is found first, so that what is skipped is never written out."""
     candidate = alias(table_name(row))
-    places = _listed(candidate, arguments, [candidate.c.seq])
+    places = walked_places(table_name(row), arguments)
+    if places is None:
+        places = _listed(candidate, arguments, [candidate.c.seq])
     return select(*columns).where(row.c.seq.in_(places)).order_by(*_order(row, arguments.order_by))
-
-
-def _rebased(condition: ColumnElement[Any], old: Row, new: Row) -> ColumnElement[Any]:
-    """Return a join condition about another alias of the same table."""
-
-    def swap(element: Any, **_: Any) -> Any:
-        return new.c[element.name] if getattr(element, "table", None) is old else None
-
-    return cast("ColumnElement[Any]", replacement_traverse(condition, {}, swap))
 
 
 def _order(row: Row, keys: tuple[OrderBy, ...]) -> list[ColumnElement[Any]]:
@@ -197,8 +208,7 @@ def _member(row: Row, part: Selected) -> ColumnElement[Any]:
             return func.json(_array(row, name, arguments, selection))
         case Aggregate(_, name, _, _):
             relation = RELATIONS[table_name(row)][name]
-            target = alias(relation.target.name)
-            return func.json(_aggregate(target, part, target.c[relation.remote] == row.c[relation.local], outer=row))
+            return func.json(_aggregate(alias(relation.target.name), part, Link(row, relation)))
 
 
 def _leaf(row: Row, leaf: Leaf) -> ColumnElement[Any]:
@@ -225,27 +235,25 @@ def _plain(row: Any, leaf: Leaf | Constant) -> ColumnElement[Any]:
 def _array(row: Row, name: str, arguments: ListArguments, selection: Sequence[Selected]) -> ColumnElement[Any]:
     relation = RELATIONS[table_name(row)][name]
     target = alias(relation.target.name)
-    joined = target.c[relation.remote] == row.c[relation.local]
-    members = _listed(target, arguments, [_object(target, selection).label("member")], joined).correlate(row).subquery()
+    members = _listed(target, arguments, [_object(target, selection).label("member")], Link(row, relation)).subquery()
     return select(func.json_group_array(func.json(members.c.member))).scalar_subquery()
 
 
 # ---- aggregates ----------------------------------------------------------------------------------------------------
 
 
-def _aggregate(row: Row, aggregate: Aggregate, *joined: Any, outer: Row | None = None) -> ColumnElement[Any]:
+def _aggregate(row: Row, aggregate: Aggregate, link: Link | None = None) -> ColumnElement[Any]:
     members: list[tuple[str, ColumnElement[Any]]] = []
     for part in aggregate.parts:
         match part:
             case Constant(key, text):
                 members.append((key, literal_column(f"'{text}'")))
             case AggregateFields(key, fields):
-                base = _base(row, aggregate.arguments, fields, joined, outer)
+                base = _base(row, aggregate.arguments, fields, link)
                 made = _json_object([(field.key, _folded(base, field)) for field in fields])
                 members.append((key, func.json(select(made).select_from(base).scalar_subquery())))
             case Nodes(key, selection):
-                listed = _listed(row, aggregate.arguments, [_object(row, selection).label("member")], *joined)
-                nodes = (listed.correlate(outer) if outer is not None else listed).subquery()
+                nodes = _listed(row, aggregate.arguments, [_object(row, selection).label("member")], link).subquery()
                 grouped = select(func.json_group_array(func.json(nodes.c.member))).scalar_subquery()
                 members.append((key, func.json(grouped)))
     return _json_object(members)
@@ -255,8 +263,7 @@ def _base(
     row: Row,
     arguments: ListArguments,
     fields: Sequence[Counted | Folded | Constant],
-    joined: Sequence[Any],
-    outer: Row | None,
+    link: Link | None,
 ) -> Subquery:
     """Return the rows that are counted and folded, with the columns needed for it."""
     names: set[str] = set()
@@ -267,11 +274,8 @@ def _base(
             case Folded(_, _, leaves):
                 names |= {leaf.column for leaf in leaves if isinstance(leaf, Leaf)}
     columns = [row.c.seq, *(column(row, name).label(name) for name in sorted(names))]
-    if arguments.is_page:
-        query = _listed(row, arguments, columns, *joined)
-    else:
-        query = select(*columns).where(*joined, predicate(row, arguments.where))
-    return (query.correlate(outer) if outer is not None else query).subquery()
+    listed = _listed if arguments.is_page else _matching
+    return listed(row, arguments, columns, link).subquery()
 
 
 def _folded(base: Subquery, field: Counted | Folded | Constant) -> ColumnElement[Any]:
@@ -294,6 +298,10 @@ def _fold(base: Subquery, function: str, leaf: Leaf | Constant) -> ColumnElement
     return func.flowlatch_interval(folded) if leaf.column in ("duration", "retry_delay") else folded
 
 
+def _is_one_state(condition: Compare) -> bool:
+    return (condition.column, condition.operator) == ("state", "_eq")
+
+
 def _counted_states(aggregate: Aggregate) -> Select[Any] | None:
     """Return the count of all runs, or of those in some states, from the counters; None for any other question."""
     arguments = aggregate.arguments
@@ -310,9 +318,9 @@ def _counted_states(aggregate: Aggregate) -> Select[Any] | None:
             pass
         case Compare("state", "_eq", place):
             query = query.where(state_count.c.state == operand(place))
-        case Compare("state", "_in", place):
-            listed = select(func.json_each(operand(place)).table_valued("value").c.value)
-            query = query.where(state_count.c.state.in_(listed))
+        case Group("or", members) if all(isinstance(one, Compare) and _is_one_state(one) for one in members):
+            places = [one.operand for one in members if isinstance(one, Compare)]
+            query = query.where(or_(false(), *(state_count.c.state == operand(place) for place in places)))
         case _:
             return None
     total: ColumnElement[Any] = query.scalar_subquery()

@@ -68,6 +68,12 @@ def _comparisons(table: Table, column: str, operators: dict[str, Any], values: V
 def _compare(table: Table, column: str, kind: str, operator: str, operand: Any, values: Values) -> Condition:
     if operator == "_is_null":
         return Compare(column, operator, bool(operand))
+    if operator == "_contains" and (table.name, column) == ("flow_run", "labels"):
+        return _labelled(column, operand, values)
+    if operator == "_in" and (table.name, column) == ("flow_run", "state"):
+        # one by one, so that a page can walk the index of each state (walks.py)
+        kinds = dict.fromkeys(stored_value(kind, item) for item in operand)
+        return Group("or", tuple(Compare(column, "_eq", values.add(item)) for item in kinds))
     if operator in ("_in", "_nin"):
         stored = [stored_value(kind, item) for item in operand]
         return Compare(column, operator, values.add(json.dumps(stored)))
@@ -78,6 +84,14 @@ def _compare(table: Table, column: str, kind: str, operator: str, operand: Any, 
             operand = [operand]
         return Compare(column, operator, values.add(json.dumps(operand)))
     return Compare(column, operator, values.add(stored_value(kind, operand)))
+
+
+def _labelled(column: str, wanted: Any, values: Values) -> Condition:
+    """Return "has each of these labels"; labels are text, and an array contains a bare scalar."""
+    labels = wanted if isinstance(wanted, list) else [wanted]
+    if not all(isinstance(label, str) for label in labels):
+        return Group("or", ())
+    return Group("and", tuple(Compare(column, "_has_label", values.add(label)) for label in dict.fromkeys(labels)))
 
 
 def _pattern(table: Table, column: str, operator: str, pattern: str, values: Values) -> Condition:

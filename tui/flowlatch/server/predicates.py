@@ -133,8 +133,8 @@ def _like(row: Row, subject: ColumnElement[Any], comparison: Compare) -> ColumnE
 
 def _compare_json(row: Row, subject: ColumnElement[Any], comparison: Compare) -> ColumnElement[bool]:
     wanted, operator = operand(comparison.operand), comparison.operator
-    if operator == "_contains" and (table_name(row), comparison.column) == ("flow_run", "labels"):
-        return _has_labels(row, wanted)
+    if operator == "_has_label":
+        return _has_label(row, wanted)
     if operator in ("_in", "_nin"):
         found = func.flowlatch_json_in(subject, wanted) == 1
         return found if operator == "_in" else func.coalesce(not_(found), 0) == 1
@@ -150,33 +150,6 @@ def _compare_json(row: Row, subject: ColumnElement[Any], comparison: Compare) ->
     return function == 1
 
 
-def _has_labels(row: Row, wanted: BindParameter[Any]) -> ColumnElement[bool]:
-    """Return "has each of these labels": one look into the label table for each, never a walk over all runs."""
-    label = flow_run_label.alias()
-    each = func.json_each(wanted).table_valued("value", "type")
-    missing = select(each.c.value).where(
-        or_(
-            each.c.type != "text",
-            each.c.value.not_in(
-                select(label.c.label)
-                .where(
-                    label.c.label == each.c.value,
-                    label.c.scheduled_start_time == row.c.scheduled_start_time,
-                    label.c.run_seq == row.c.seq,
-                )
-                .correlate(row, each)
-            ),
-        )
-    )
-    first = select(label.c.run_seq).where(
-        label.c.label == func.json_extract(func.json_array(func.json(wanted)), "$[0][0]")
-    )
-    scalar = select(label.c.run_seq).where(
-        label.c.label == func.json_extract(func.json_array(func.json(wanted)), "$[0]")
-    )
-    is_list = func.json_type(wanted) == "array"
-    return or_(
-        and_(is_list, func.json_array_length(wanted) == 0),
-        and_(is_list, row.c.seq.in_(first), not_(sql_exists(missing))),
-        and_(not_(is_list), row.c.seq.in_(scalar)),
-    )
+def _has_label(row: Row, wanted: BindParameter[Any]) -> ColumnElement[bool]:
+    """Return "has this label": a look into the label table, never a walk over all runs."""
+    return row.c.seq.in_(select(flow_run_label.c.run_seq).where(flow_run_label.c.label == wanted))

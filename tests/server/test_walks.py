@@ -1,0 +1,130 @@
+"""Pages that are found by walking an index hold the same rows in the same order as any other list. walks.py"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from typing import Any
+
+import pytest
+
+from flowlatch.server.conditions import condition
+from flowlatch.server.plan import ListArguments, OrderBy, Values
+from flowlatch.server.relations import TABLES
+from flowlatch.server.walks import branches, walked_places
+from tests.support.server import ServerProcess
+from tests.support.wire import Wire
+
+STATES = ("Scheduled", "Running", "Success", "Failed")
+LABELS: tuple[list[str], ...] = ([], ["wa"], ["wa", "wb"], ["wb"])
+
+
+@pytest.fixture(scope="module")
+def rows(wire: Wire, flow_id: str) -> list[dict[str, Any]]:
+    """Make 48 runs: each state with each set of labels at three times, ties included."""
+    for state, labels, hour in itertools.product(STATES, LABELS, (1, 2, 2)):
+        run_id = wire.create_run(flow_id, labels=labels, scheduled_start_time=f"2032-01-01T0{hour}:00:00Z")
+        if state != "Scheduled":
+            wire.set_state(run_id, 1, state)
+    document = "query($f: uuid) { flow_run(where: {flow_id: {_eq: $f}}) { id state labels scheduled_start_time } }"
+    found = wire.data(document, {"f": flow_id})["flow_run"]
+    assert len(found) == 48
+    return list(found)
+
+
+def in_states(*states: str) -> dict[str, Any]:
+    return {"state": {"_in": list(states)}}
+
+
+EARLY = {"scheduled_start_time": {"_lt": "2032-01-01T02:00:00Z"}}
+CASES: list[tuple[dict[str, Any], Any]] = [
+    (in_states("Failed", "Running"), lambda row: row["state"] in ("Failed", "Running")),
+    (in_states("Failed", "Failed", "Nowhere"), lambda row: row["state"] == "Failed"),
+    (in_states("Nowhere", "Elsewhere"), lambda row: False),
+    (in_states(*STATES), lambda row: True),
+    (
+        {"_or": [in_states("Failed", "Running"), {"state": {"_eq": "Scheduled"}, **EARLY}]},
+        lambda row: (
+            row["state"] in ("Failed", "Running")
+            or (row["state"] == "Scheduled" and row["scheduled_start_time"] < "2032-01-01T02")
+        ),
+    ),
+    (
+        {"_or": [in_states("Failed", "Running"), {"_and": [EARLY, in_states("Running", "Success")]}]},
+        lambda row: (
+            row["state"] in ("Failed", "Running")
+            or (row["state"] == "Success" and row["scheduled_start_time"] < "2032-01-01T02")
+        ),
+    ),
+    (
+        {**in_states("Failed", "Success"), **EARLY},
+        lambda row: row["state"] in ("Failed", "Success") and row["scheduled_start_time"] < "2032-01-01T02",
+    ),
+    ({"_not": in_states("Failed", "Success")}, lambda row: row["state"] in ("Running", "Scheduled")),
+    ({"labels": {"_contains": ["wa"]}}, lambda row: "wa" in row["labels"]),
+    ({"labels": {"_contains": "wb"}}, lambda row: "wb" in row["labels"]),
+    ({"labels": {"_contains": ["wa", "wb"]}}, lambda row: row["labels"] == ["wa", "wb"]),
+    ({"labels": {"_contains": ["nowhere"]}}, lambda row: False),
+    (
+        {"labels": {"_contains": ["wa"]}, **in_states("Failed", "Running")},
+        lambda row: "wa" in row["labels"] and row["state"] in ("Failed", "Running"),
+    ),
+    (
+        {"_or": [{"labels": {"_contains": ["wa"]}}, {"state": {"_eq": "Failed"}}]},
+        lambda row: "wa" in row["labels"] or row["state"] == "Failed",
+    ),
+]
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize(("where", "is_meant"), CASES)
+def test_pages_put_together_are_the_whole_list(
+    wire: Wire, flow_id: str, rows: list[dict[str, Any]], where: Any, is_meant: Any, direction: str
+) -> None:
+    document = """query($w: flow_run_bool_exp, $n: Int, $o: Int) { flow_run(where: $w, limit: $n, offset: $o,
+      order_by: [{scheduled_start_time: %s}, {id: %s}]) { id } }""" % (direction, direction)  # noqa: UP031
+    wanted = {"flow_id": {"_eq": flow_id}, "_and": [where]}
+    expected = sorted(
+        (row for row in rows if is_meant(row)),
+        key=lambda row: (row["scheduled_start_time"], row["id"]),
+        reverse=direction == "desc",
+    )
+    found: list[str] = []
+    for offset in range(0, 60, 7):
+        found += [row["id"] for row in wire.data(document, {"w": wanted, "n": 7, "o": offset})["flow_run"]]
+    assert found == [row["id"] for row in expected]
+
+
+def plan_of(where: dict[str, Any]) -> tuple[ListArguments, Values]:
+    """Return the arguments of the dashboard's page under a filter."""
+    values = Values()
+    keys = (OrderBy((), "scheduled_start_time", "desc"), OrderBy((), "id", "desc"))
+    return ListArguments(condition(TABLES["flow_run"], where, values), keys, limit=values.add(200)), values
+
+
+@pytest.mark.parametrize(
+    "where",
+    [in_states("Failed", "Running"), {**in_states("Failed", "Running"), **EARLY}, {"labels": {"_contains": ["wa"]}}],
+    ids=["states", "states and time", "label"],
+)
+def test_no_page_of_these_sorts_or_scans_all_runs(shared_server: ServerProcess, where: dict[str, Any]) -> None:
+    arguments, values = plan_of(where)
+    walked = walked_places("flow_run", arguments)
+    assert walked is not None
+    text = str(walked.compile(compile_kwargs={"render_postcompile": True}))
+    connection = sqlite3.connect(f"file:{shared_server.data}/flowlatch.db?mode=ro", uri=True)
+    try:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values.parameters())]
+    finally:
+        connection.close()
+    assert not [step for step in steps if step.startswith("SCAN flow_run") or step == "USE TEMP B-TREE FOR ORDER BY"], (
+        steps
+    )
+    assert any("SEARCH flow_run" in step for step in steps), steps
+
+
+def test_what_has_no_branches() -> None:
+    for where in ({}, {"name": {"_eq": "x"}}, {"_or": [{"state": {"_eq": "x"}}, {"name": {"_eq": "x"}}]}):
+        assert branches(plan_of(where)[0].where) is None
+    for where in ({"state": {"_eq": "x"}}, in_states("x")):
+        assert walked_places("flow_run", plan_of(where)[0]) is None
