@@ -106,7 +106,7 @@ class App:
             with self.metrics.timed():
                 try:
                     with last_resort(self.service, "a request"):
-                        asked = prepare(self.service, body.query, body.variables, body.operation_name)
+                        asked = prepare(body.query, body.variables, body.operation_name)
                         return await execute(self.service, asked, origin_of(headers, name))
                 except DocumentRefused as problem:
                     return failed(400, problem.errors)

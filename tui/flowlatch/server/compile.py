@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, false, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, bindparam, false, func, literal_column, or_, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from flowlatch.server.plan import (
@@ -40,6 +40,8 @@ from flowlatch.store.schema import idempotency, state_count
 
 _PAIRS = 60
 """Members of one json_object: SQLite takes 127 arguments."""
+NOW = "now"
+"""The parameter that every statement is given: the server's time as stored text."""
 _DIALECT = sqlite_dialect(paramstyle="named")
 
 
@@ -194,10 +196,10 @@ def _member(row: Row, part: Selected) -> ColumnElement[Any]:
             return literal_column(f"'{text}'")
         case Leaf():
             return _leaf(row, part)
-        case Idempotency(_, fields, now):
+        case Idempotency(_, fields):
             live = idempotency.alias()
             made = _json_object([(leaf.key, _plain(live, leaf)) for leaf in fields])
-            found = select(made).where(live.c.flow_run_id == row.c.id, live.c.expires_at > operand(now))
+            found = select(made).where(live.c.flow_run_id == row.c.id, live.c.expires_at > bindparam(NOW))
             return func.json(found.correlate(row).scalar_subquery())
         case One(_, name, selection):
             relation = RELATIONS[table_name(row)][name]

@@ -7,12 +7,14 @@ one batch; introspection alone is executed by graphql-core.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, SelectionSetNode, execute_sync
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, SelectionSetNode, execute_sync
 from graphql.execution.values import get_variable_values
 
 from flowlatch.server import changes, meta
@@ -24,8 +26,9 @@ from flowlatch.server.answers import (
     failed,
     refusal_object,
 )
+from flowlatch.server.compile import Statement, compile_plan
 from flowlatch.server.conditions import stored_id
-from flowlatch.server.documents import Document, DocumentRefused, document
+from flowlatch.server.documents import KEPT_TEXT, Document, DocumentRefused, document
 from flowlatch.server.faults import Fault, last_resort
 from flowlatch.server.mutations import idempotency_note, location, operation_of
 from flowlatch.server.payloads import selected
@@ -35,6 +38,8 @@ from flowlatch.server.selection import Field, Request, root_plan, table_of
 from flowlatch.server.service import Service
 from flowlatch.store.base import Origin, Refusal
 
+KEPT_VARIABLES = 4_000
+"""Bytes of the variables of a request that is kept with what it compiled to."""
 _TASK_RUN = (
     "SELECT task_run.id, task_run.version, task_run.state, json(task_run_state.serialized_state) FROM task_run"
     " LEFT JOIN task_run_state ON task_run_state.id = task_run.state_id WHERE task_run.id = :id"
@@ -48,10 +53,26 @@ class Asked:
     document: Document
     operation: OperationDefinitionNode
     request: Request
+    fields: list[Field]
+    """The root fields."""
+    statements: dict[str, tuple[Statement, Values]] = dataclasses.field(default_factory=dict)
+    """What the fields of tables compiled to so far, by response key: the same question is often asked again."""
 
 
-def prepare(service: Service, query: str, variables: Mapping[str, Any], operation_name: str | None) -> Asked:
+def prepare(query: str, variables: Mapping[str, Any], operation_name: str | None) -> Asked:
     """Return what is asked. Raises `DocumentRefused`: nothing has been run then."""
+    is_mutation = document(query).operation(operation_name).operation is OperationType.MUTATION
+    if len(query) <= KEPT_TEXT and not is_mutation:
+        try:
+            told = orjson.dumps(variables)
+        except (TypeError, ValueError):  # integers beyond 64 bits, lone surrogates
+            told = None
+        if told is not None and len(told) <= KEPT_VARIABLES:
+            return _kept(query, told, operation_name)
+    return _prepare(query, variables, operation_name)
+
+
+def _prepare(query: str, variables: Mapping[str, Any], operation_name: str | None) -> Asked:
     parsed = document(query)
     operation = parsed.operation(operation_name)
     known = [node.variable.name.value for node in operation.variable_definitions or ()]
@@ -63,17 +84,22 @@ def prepare(service: Service, query: str, variables: Mapping[str, Any], operatio
     )
     if isinstance(coerced, list):
         raise DocumentRefused([document_error(error, "BAD_USER_INPUT") for error in coerced])
-    return Asked(parsed, operation, Request(parsed.fragments, coerced, variables, service.now_text()))
+    request = Request(parsed.fragments, coerced, variables)
+    return Asked(parsed, operation, request, request.fields((operation.selection_set,)))
+
+
+@lru_cache(maxsize=256)
+def _kept(query: str, variables: bytes, operation_name: str | None) -> Asked:
+    return _prepare(query, orjson.loads(variables), operation_name)
 
 
 async def execute(service: Service, asked: Asked, origin: Origin) -> Answer:
     """Run a query or a mutation."""
-    fields = asked.request.fields((asked.operation.selection_set,))
     match asked.operation.operation.value:
         case "query":
-            return await _query(service, asked, fields)
+            return await _query(service, asked)
         case "mutation":
-            return await _mutation(service, asked.request, fields, origin)
+            return await _mutation(service, asked.request, asked.fields, origin)
         case _:
             say = "subscriptions go over the websocket of this path (graphql-transport-ws)"
             return failed(400, [error_object(say, "BAD_REQUEST")])
@@ -82,19 +108,17 @@ async def execute(service: Service, asked: Asked, origin: Origin) -> Answer:
 # ---- queries -------------------------------------------------------------------------------------------------------
 
 
-async def _query(service: Service, asked: Asked, fields: list[Field]) -> Answer:
-    introspected = [field for field in fields if field.name.startswith("__")]
+async def _query(service: Service, asked: Asked) -> Answer:
+    introspected = [field for field in asked.fields if field.name.startswith("__")]
     told: dict[str, Any] = {}
     if introspected:
         told, errors = _introspect(service, asked, introspected)
         if errors:
             return failed(400, errors)
-    plain = [field for field in fields if not field.name.startswith("__")]
-    outcomes = await asyncio.gather(
-        *(_guarded(service, _read(service, asked.request, field), field) for field in plain)
-    )
+    plain = [field for field in asked.fields if not field.name.startswith("__")]
+    outcomes = await asyncio.gather(*(_guarded(service, _read(service, asked, field), field) for field in plain))
     read = dict(zip((field.key for field in plain), outcomes, strict=True))
-    data = {field.key: told[field.key] if field.key in told else read[field.key][0] for field in fields}
+    data = {field.key: told[field.key] if field.key in told else read[field.key][0] for field in asked.fields}
     return answered(data, [error for _, error in outcomes if error], {})
 
 
@@ -127,10 +151,13 @@ async def _guarded(service: Service, work: Awaitable[Any], field: Field) -> tupl
     return None, {**error, "locations": location(field.nodes[0])}
 
 
-async def _read(service: Service, request: Request, field: Field) -> Any:
+async def _read(service: Service, asked: Asked, field: Field) -> Any:
+    request = asked.request
     if table_of(field.name) is not None:
-        values = Values()
-        return await service.answer(root_plan(request, field, values), values)
+        if field.key not in asked.statements:
+            values = Values()
+            asked.statements[field.key] = compile_plan(root_plan(request, field, values)), values
+        return await service.run(*asked.statements[field.key])
     query = schema().query_type
     assert query is not None
     arguments = request.arguments(query, field)
@@ -160,7 +187,7 @@ async def _meta(service: Service, request: Request, field: Field, arguments: dic
         case "hello":
             return "👋"
         case "api":
-            return meta.api(store.server_id, store.idempotency_window_s, service.read_only, request.now)
+            return meta.api(store.server_id, store.idempotency_window_s, service.read_only, service.now_text())
         case "reference_data":
             return meta.reference_data()
         case "auth_info":

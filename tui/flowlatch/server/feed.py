@@ -41,10 +41,6 @@ class Question:
     key: tuple[str, str, str]
     """Equal for questions with equal answers: document, variables but the cursor, operation name."""
 
-    def at(self, now: str) -> Question:
-        """Return the question as it is asked at another time."""
-        return replace(self, request=replace(self.request, now=now))
-
 
 @dataclass(frozen=True)
 class Message:
@@ -60,10 +56,9 @@ def question_of(asked: Asked, query: str) -> Question:
     """Return the question of a subscription. Raises `Refusal` for ids that are none."""
     subscription = schema().subscription_type
     assert subscription is not None
-    fields = asked.request.fields((asked.operation.selection_set,))
-    if len(fields) != 1:
+    if len(asked.fields) != 1:
         raise Refusal("BAD_USER_INPUT", "a subscription asks for one field")
-    field = fields[0]
+    field = asked.fields[0]
     ids = wanted_ids(asked.request.arguments(subscription, field))
     variables = {
         name: value for name, value in asked.request.raw_variables.items() if name != _only_since(field, query)
@@ -232,7 +227,6 @@ async def message(
     service: Service, question: Question, seq: int, changed: list[Change], *, resync: bool = False
 ) -> Message:
     """Return what tells changes up to `seq`. Raises `Refusal` when their rows are too large to read."""
-    asked = question.at(service.now_text())
-    value = await changes.told(service, asked.request, asked.field, seq, changed, resync=resync)
+    value = await changes.told(service, question.request, question.field, seq, changed, resync=resync)
     payload = orjson.dumps({"data": {question.field.key: value}})
     return Message(seq, max(len(changed), 1), payload.decode(), resync)

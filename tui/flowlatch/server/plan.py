@@ -113,11 +113,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The live key of a flow run; `now` is the place of the time to compare with."""
+    """The key of a flow run while it lives."""
 
     key: str
     fields: tuple[Leaf | Constant, ...]
-    now: int
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,6 @@ class Request:
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
     raw_variables: Mapping[str, Any]
-    now: str
-    """The server's time as stored text."""
 
     def fields(self, selections: tuple[SelectionSetNode, ...]) -> list[Field]:
         """Return the fields of merged selection sets, in the order of their first appearance."""
@@ -185,8 +183,7 @@ def _selected(request: Request, owner: GraphQLObjectType, table: Table, field: F
         return Constant(field.key, table.name)
     relation = RELATIONS[table.name].get(field.name.removesuffix("_aggregate"))
     if field.name == "idempotency" and table.name == "flow_run":
-        fields = _leaves(request, field, "flow_run_idempotency")
-        return Idempotency(field.key, fields, values.add(request.now))
+        return Idempotency(field.key, _leaves(request, field, "flow_run_idempotency"))
     if relation is None or field.name in table.columns:
         path = request.arguments(owner, field).get("path") if field.nodes[0].arguments else None
         return Leaf(field.key, field.name, None if path is None else values.add(json_path(path)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from flowlatch.server.compile import Statement, compile_plan
+from flowlatch.server.compile import NOW, Statement, compile_plan
 from flowlatch.server.plan import Root, Values
 from flowlatch.server.selection import Field, Request, row_plan
 from flowlatch.store.base import Store
@@ -35,7 +35,7 @@ class Service:
         """Return the JSON texts a statement gives. Raises `Refusal`: LIMIT for too much, or too slow."""
         found = await self.store.read(
             statement.sql,
-            {**statement.constants, **values.parameters()},
+            {**statement.constants, **values.parameters(), NOW: self.now_text()},
             timeout_s=READ_TIMEOUT_S,
             limit_bytes=ANSWER_BYTES,
         )
@@ -43,7 +43,10 @@ class Service:
 
     async def answer(self, plan: Root, values: Values) -> Any:
         """Return the finished JSON of a plan, as bytes to be copied into the answer; None for a missing row."""
-        statement = compile_plan(plan)
+        return await self.run(compile_plan(plan), values)
+
+    async def run(self, statement: Statement, values: Values) -> Any:
+        """Return the finished JSON of a statement; see `answer`."""
         rows = await self.rows(statement, values)
         if statement.is_single:
             return orjson.Fragment(rows[0]) if rows else None

@@ -219,7 +219,7 @@ class Socket:
                 del self._running[operation_id]
 
     async def _run(self, operation_id: str, body: Body) -> None:
-        asked = prepare(self._service, body.query, body.variables, body.operation_name)
+        asked = prepare(body.query, body.variables, body.operation_name)
         if asked.operation.operation is OperationType.SUBSCRIPTION:
             await self._follow(operation_id, asked, body.query)
         else:
