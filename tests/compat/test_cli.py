@@ -40,7 +40,7 @@ def test_projects_are_created_and_deleted(user: Prefect1, wire: Wire) -> None:
 
 
 def test_registering_by_command_skips_what_has_not_changed(user: Prefect1, flows: dict[str, str]) -> None:
-    command = ("register", "--project", "compat", "--path", str(PROGRAMS / "flows.py"), "--name", "success")
+    command = ("register", "--project", "compat", "--path", str(PROGRAMS / "flows.py"), "--name", "by-command")
     first, second = user.cli(*command), user.cli(*command)
     assert first.returncode == 0, first.stdout + first.stderr
     assert second.returncode == 0, second.stdout + second.stderr

@@ -19,9 +19,9 @@ def test_registering_keeps_tasks_edges_and_parameters(flows: dict[str, str], wir
 
 
 def test_registering_again_archives_the_version_before(user: Prefect1, wire: Wire) -> None:
-    user.register("logs")
-    second = user.register("logs")["logs"]
-    rows = wire.data('{ flow(where: {name: {_eq: "logs"}}, order_by: {version: desc}) { id version archived } }')[
+    user.register("again")
+    second = user.register("again")["again"]
+    rows = wire.data('{ flow(where: {name: {_eq: "again"}}, order_by: {version: desc}) { id version archived } }')[
         "flow"
     ]
     assert rows[0]["id"] == second

@@ -9,9 +9,8 @@ import sys
 import pendulum
 import prefect
 from prefect.backend import FlowRunView
-from prefect.engine.signals import VersionLockMismatchSignal
 from prefect.engine.state import Cancelled, Failed, Scheduled, Success
-from prefect.exceptions import ClientError
+from prefect.exceptions import ClientError, VersionLockMismatchSignal
 
 client = prefect.Client()
 

@@ -90,11 +90,24 @@ with Flow("undeployable", run_config=LocalRun(working_dir="/nowhere/at/all")) as
 with Flow("logs") as logs:
     write_lines(Parameter("count", default=200))
 
-FLOWS = {flow.name: flow for flow in (success, failure, retry, mapped, long, parent, undeployable, logs)}
+with Flow("again") as again:
+    greet("again")
 
-for flow in FLOWS.values():
-    flow.storage = Local(path=__file__, stored_as_script=True, add_default_labels=False)
-    flow.run_config = flow.run_config or LocalRun()
+with Flow("by-command") as by_command:
+    greet("by command")
+
+FLOWS = {
+    flow.name: flow for flow in (success, failure, retry, mapped, long, parent, undeployable, logs, again, by_command)
+}
+
+
+def store_as_script(flows):
+    for flow in flows:
+        flow.storage = Local(path=__file__, stored_as_script=True, add_default_labels=False)
+        flow.run_config = flow.run_config or LocalRun()
+
+
+store_as_script(FLOWS.values())
 
 
 def register(names):
