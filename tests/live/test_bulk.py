@@ -51,7 +51,7 @@ async def flow_id(shared_wire: Wire) -> str:
 
 async def test_a_conflict_never_stops_the_rest(shared_server: ServerProcess, shared_wire: Wire, flow_id: str) -> None:
     async with session_on(shared_server) as session:
-        bulk = await bulk_on(session, flow_id, Verb.SET_STATE)
+        bulk = await bulk_on(session, flow_id, Verb.SET_STATE, at_once=1)
         assert bulk.states() == {"Running": 5}
         moved, gone = bulk.items[1], bulk.items[3]
         await asyncio.to_thread(shared_wire.set_state, moved.base.run_id, 2, "Success")
