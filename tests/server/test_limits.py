@@ -212,3 +212,32 @@ def test_odd_requests_are_answered_or_closed_and_never_5xx(shared_server: Server
             connection.shutdown(socket.SHUT_WR)
             answer = connection.recv(4096)
         assert not answer or answer.split(b" ")[1][:1] in (b"2", b"4"), (head, answer)
+
+
+def test_a_head_that_never_ends_is_cut_off(shared_server: ServerProcess) -> None:
+    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=10) as connection:
+        connection.sendall(b"POST /graphql HTTP/1.1\r\nHost: x\r\nX-Endless: ")
+        answer = b""
+        try:
+            for _ in range(1_000):
+                connection.sendall(b"x" * 10_000)
+            answer = connection.recv(4096)
+        except OSError:
+            pass  # the server closed while more was sent
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
+
+
+def test_requests_one_after_the_other_on_one_connection(shared_server: ServerProcess) -> None:
+    head = f"POST /graphql HTTP/1.1\r\nHost: localhost:{shared_server.port}\r\nContent-Type: application/json\r\n"
+    request = (
+        f"{head}Authorization: Bearer {shared_server.token}\r\nContent-Length: 21\r\n\r\n" + '{"query":"{ hello }"}'
+    )
+    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=10) as connection:
+        for _ in range(50):
+            for part in (request[:40], request[40:-3], request[-3:]):
+                connection.sendall(part.encode())
+            answer = b""
+            while not answer.endswith(b"}}"):
+                answer += connection.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b'"hello"' in answer

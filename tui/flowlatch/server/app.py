@@ -27,6 +27,8 @@ from flowlatch.version import __version__
 GRAPHQL_PATHS = ("/", "/graphql", "/graphql/")
 MAX_HEADERS = 16 * 1024
 MAX_AT_WORK = 64
+BODY_S = 30.0
+CLOSE = ((b"connection", b"close"),)
 MAX_DRAINED = 4 * MAX_BODY
 """A body a little too large is read to its end and thrown away, or its sender would see a reset and no answer."""
 
@@ -99,7 +101,11 @@ class App:
         self.gate.check_form(headers)
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Refused(415, "BAD_REQUEST", "the body must not be compressed")
-        raw = await _body(headers, receive)
+        try:
+            async with asyncio.timeout(BODY_S):
+                raw = await _body(headers, receive)
+        except TimeoutError:
+            raise Refused(400, "BAD_REQUEST", f"the body did not arrive within {BODY_S:g} s", CLOSE) from None
         name = self.gate.check_token(headers.get("authorization"))
         body = read_body(raw)
         async with self._at_work:
@@ -139,7 +145,7 @@ def refused_answer(problem: Refused, status: int) -> Answer:
 
 async def _body(headers: Headers, receive: Receive) -> bytes:
     """Return the request's body. Raises `Refused` 413 for one that is too large; none of it is kept."""
-    too_large = Refused(413, "LIMIT", f"a body may have at most {MAX_BODY} bytes", [(b"connection", b"close")])
+    too_large = Refused(413, "LIMIT", f"a body may have at most {MAX_BODY} bytes", CLOSE)
     length = headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and int(length[:20]) > MAX_DRAINED:
         raise too_large

@@ -32,6 +32,7 @@ from flowlatch.errors import ConfigError
 from flowlatch.server.app import App
 from flowlatch.server.auth import Gate, make_token_file, read_tokens
 from flowlatch.server.background import Background, Intervals
+from flowlatch.server.connection import Connection
 from flowlatch.server.schema import schema
 from flowlatch.server.service import Service
 from flowlatch.store.sqlite import SqliteStore, open_sqlite
@@ -160,7 +161,7 @@ async def _serve_store(options: ServeOptions, directory: Path, listening: socket
             log_config=None,
             access_log=False,
             lifespan="off",
-            http="httptools",
+            http=Connection,
             ws="websockets-sansio",
             ws_max_size=1024 * 1024,
             ws_ping_interval=None,

@@ -1,0 +1,69 @@
+"""An HTTP connection that does not wait for ever and does not collect what never ends. Source: reliability.md §6.
+
+The parser keeps the head of a request until it is whole and has no bound of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a head that are taken in before it is whole; what the headers of a whole one may have is less (app.py)."""
+IDLE_S = 60.0
+_ERROR = b'{"errors":[{"message":"the headers are too large","path":[],"extensions":{"code":"LIMIT"}}]}'
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(_ERROR), _ERROR)
+)
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection with a bound on the head of a request, in bytes and in time."""
+
+    _head_bytes = 0
+    _is_whole = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Start waiting for a request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, as long as they lead to the end of a head."""
+        super().data_received(data)
+        if not self._is_whole and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD:
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Wait for the head of this request."""
+        self._is_whole = False
+        self._head_bytes = 0
+        self._wait()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: what follows is read under the limits of the application."""
+        self._is_whole = True
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._timer = asyncio.get_running_loop().call_later(IDLE_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
