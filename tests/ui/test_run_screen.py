@@ -1,0 +1,317 @@
+"""The screen of one run, on a real server: every tab, every key, live."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowlatch.live.detail import Part
+from flowlatch.model.run import RunId
+from flowlatch.ui.messages import OpenCancel, OpenCreate, OpenEditState, OpenRetry, OpenRun, OpenSchedule, OpenUndo
+from flowlatch.ui.screens.help import HelpScreen
+from flowlatch.ui.screens.menu import MenuScreen
+from flowlatch.ui.screens.run import RunScreen
+from tests.support.dashboard import LARGE, SMALL, Deck, dashboard
+from tests.support.hostile import SENDABLE
+from tests.support.server import ServerProcess
+from tests.support.waiting import eventually_async
+from tests.support.wire import Wire
+
+PARAMETERS = {"day": "2026-11-22", "db_password": "canary-x1", "deep": {"list": [1, 2, 3]}}
+
+
+class Made:
+    """A run with some history, and the wire to change it further."""
+
+    def __init__(self, wire: Wire, name: str) -> None:
+        self.wire = wire
+        flow = wire.create_flow(name, [{"name": each} for each in PARAMETERS])
+        self.id = wire.create_run(
+            flow,
+            parameters=PARAMETERS,
+            idempotency_key=f"key-{name}",
+            flow_run_name="amber-lynx",
+            labels=["prod", "eu"],
+        )
+        self.other = wire.create_run(flow, flow_run_name="calm-otter")
+        wire.set_state(self.id, 1, "Running", "went off")
+        wire.set_state(self.id, 2, "Failed", "Timeout calling S3 [/daily]")
+        wire.log(self.id, "first line", "second line of the log")
+        wire.log(self.id, "it broke", level="ERROR")
+
+
+@pytest.fixture
+def made(shared_wire: Wire, request: pytest.FixtureRequest) -> Made:
+    """Make one run in a flow of its own."""
+    return Made(shared_wire, f"flow-{abs(hash(request.node.nodeid)) % 10**10}")
+
+
+@pytest.fixture
+def size() -> tuple[int, int]:
+    """The size of the terminal."""
+    return SMALL
+
+
+@pytest.fixture
+async def deck(shared_server: ServerProcess, made: Made, size: tuple[int, int]) -> AsyncIterator[Deck]:
+    """Open the dashboard on that run."""
+    async with dashboard(shared_server, size=size) as deck:
+        deck.app.screen.post_message(OpenRun(RunId(made.id)))
+        await deck.screen(RunScreen)
+        await deck.shows("amber-lynx", "v3")
+        yield deck
+
+
+def run_screen(deck: Deck) -> RunScreen:
+    """Return the screen in front as what it is."""
+    assert isinstance(deck.app.screen, RunScreen)
+    return deck.app.screen
+
+
+async def test_the_overview_says_state_times_who_and_key(deck: Deck, made: Made) -> None:
+    text = await deck.shows("x Failed", "Timeout calling S3 [/daily]", "Scheduled", "v1")
+    assert "version 3" in text
+    assert "expires in 23h" in text
+    assert "prod eu" in text or "eu prod" in text
+    assert "sched" in text
+    assert "took" in text
+    assert "created by" in text
+    assert "canary" not in text
+
+
+async def test_brackets_go_through_all_tabs_and_around(deck: Deck) -> None:
+    seen = []
+    for _ in range(6):
+        seen.append(run_screen(deck).tab)
+        await deck.press("right_square_bracket")
+    assert seen == ["overview", "history", "logs", "tasks", "params", "raw"]
+    assert run_screen(deck).tab == "overview"
+    await deck.press("left_square_bracket")
+    assert run_screen(deck).tab == "raw"
+
+
+@pytest.mark.parametrize(("key", "tab"), [("h", "history"), ("l", "logs"), ("J", "raw")])
+async def test_a_letter_opens_its_tab_and_returns(deck: Deck, key: str, tab: str) -> None:
+    await deck.press(key)
+    assert run_screen(deck).tab == tab
+    await deck.press(key)
+    assert run_screen(deck).tab == "overview"
+
+
+async def test_the_history_tells_each_state_in_full(deck: Deck) -> None:
+    await deck.press("h")
+    text = await deck.shows("v3", "v2", "v1", "went off")
+    assert text.index("v3") < text.index("v2 ")
+    await deck.press("j")
+    await deck.shows("> Running   v2")
+    await deck.press("slash", *"timeout", "enter")
+    await deck.shows("1 of 1")
+    await deck.press("escape")
+    assert run_screen(deck).tab == "history", "esc closed the search, not the screen"
+
+
+async def test_the_log_follows_and_can_be_searched(deck: Deck, made: Made) -> None:
+    await deck.press("l")
+    await deck.shows("first line", "it broke", "ERROR", "3 lines")
+    await asyncio.to_thread(made.wire.log, made.id, "a fresh line")
+    await deck.shows("a fresh line", "4 lines")
+    await deck.press("L", "L", "L")
+    await deck.hides("first line")
+    await deck.shows("ERROR and up")
+    await deck.press("L", "W", "g")
+    await deck.shows("all levels", "wrapped")
+
+
+async def test_parameters_are_masked_revealed_and_folded(deck: Deck) -> None:
+    await deck.press("left_square_bracket", "left_square_bracket")
+    await deck.shows('"day": "2026-11-22"', '"db_password": "***"')
+    await deck.press("v")
+    await deck.shows("canary-x1")
+    await deck.press("c")
+    await deck.shows('"deep": {…}')
+
+
+async def test_the_raw_run_is_what_the_server_sent_without_secrets(deck: Deck, made: Made) -> None:
+    await deck.press("J")
+    await deck.shows(f'"id": "{made.id}"', '"version": 3')
+    assert "canary" not in deck.text
+
+
+async def test_it_follows_the_run_and_stays_on_it(deck: Deck, made: Made) -> None:
+    await asyncio.to_thread(made.wire.set_state, made.other, 1, "Running", "the other one")
+    await asyncio.to_thread(made.wire.set_state, made.id, 3, "Success", "all done")
+    text = await deck.shows("v4", "+ Success", "all done")
+    assert "amber-lynx" in text
+    assert run_screen(deck).run_id == made.id
+    await deck.press("h")
+    await deck.shows("v4", "v3", "v2", "v1")
+    await deck.press("J")
+    await deck.shows('"version": 4')
+
+
+async def test_a_deleted_run_stays_on_the_screen_and_says_so(deck: Deck, made: Made) -> None:
+    document = "mutation($input: delete_flow_run_input!) { delete_flow_run(input: $input) { success } }"
+    await asyncio.to_thread(made.wire.data, document, {"input": {"flow_run_id": made.id}})
+    text = await deck.shows("this run was deleted", "DELETED")
+    assert "amber-lynx" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("e", OpenEditState),
+        ("m", OpenEditState),
+        ("x", OpenCancel),
+        ("R", OpenRetry),
+        ("N", OpenCreate),
+        ("n", OpenCreate),
+        ("s", OpenSchedule),
+        ("z", OpenUndo),
+    ],
+)
+async def test_keys_that_change_something_ask_the_app_for_a_form(
+    deck: Deck, made: Made, key: str, kind: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = run_screen(deck)
+    asked: list[Any] = []
+    monkeypatch.setattr(screen, "post_message", lambda message: asked.append(message) or True)
+    await deck.app.run_action(next(b.action for k, b in screen._bindings if k == key), default_namespace=screen)
+    found = next(message for message in asked if isinstance(message, kind))
+    run = getattr(found, "run", None) or getattr(found, "source", None) or (getattr(found, "runs", None) or [None])[0]
+    assert run is None or run.id == made.id
+    assert (run is None) == (key in "ns")
+
+
+async def test_the_time_key_writes_utc_everywhere(deck: Deck) -> None:
+    await deck.press("T")
+    await deck.press("T")
+    await deck.shows("UTC")
+
+
+@pytest.mark.parametrize(
+    ("letter", "what"), [("i", "id"), ("n", "name"), ("j", "JSON"), ("k", "key"), ("c", "command")]
+)
+async def test_y_and_a_letter_copy(
+    deck: Deck, made: Made, letter: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    driver = deck.app._driver
+    assert driver is not None
+    monkeypatch.setattr(driver, "write", written.append)
+    await deck.press("y")
+    await deck.screen(MenuScreen)
+    await deck.press(letter)
+    await eventually_async(lambda: f"copied the {what}" in deck.toasts)
+    sequence = next(text for text in written if text.startswith("\x1b]52;c;"))
+    text = base64.b64decode(sequence[7:-1]).decode()
+    expected = {"i": made.id, "n": "amber-lynx", "c": f"runs show {made.id}", "k": "key-", "j": '"version": 3'}
+    assert expected[letter] in text
+    assert "canary" not in text
+
+
+async def test_the_link_of_a_server_without_pages_is_off_and_w_says_why(deck: Deck) -> None:
+    await deck.press("y")
+    await deck.shows("this server has no web pages")
+    await deck.press("escape", "w")
+    await eventually_async(lambda: any("no web pages" in toast for toast in deck.toasts))
+
+
+@pytest.mark.parametrize(("tab", "name"), [("overview", "run.jsonl"), ("logs", "run.log")])
+async def test_e_writes_the_run_or_its_log_to_a_new_file(
+    deck: Deck, made: Made, tmp_path: Path, tab: str, name: str
+) -> None:
+    screen = run_screen(deck)
+    screen.show_tab(tab)
+    await eventually_async(lambda: tab == "overview" or Part.LOGS in screen.detail.loaded_at)
+    await deck.press("E")
+    await deck.shows("Write ")
+    await deck.press("end", "ctrl+u")
+    await deck.write(str(tmp_path / name))
+    await deck.press("enter")
+    await eventually_async(lambda: any(name in toast for toast in deck.toasts))
+    text = (tmp_path / name).read_text()
+    if tab == "logs":
+        assert "second line of the log" in text
+    else:
+        assert (json.loads(text)["id"], json.loads(text)["version"]) == (made.id, 3)
+
+
+async def test_the_help_lists_every_binding_of_the_screen_and_of_what_is_focused(deck: Deck) -> None:
+    screen = run_screen(deck)
+    for tab in ("overview", "logs", "params", "tasks"):
+        screen.show_tab(tab)
+        await deck.pilot.pause()
+        nodes = [screen, *(screen.focused.ancestors_with_self if screen.focused else [])]
+        own = {b.id for node in nodes for _, b in getattr(node, "_bindings", ()) if b.id and b.description}
+        await deck.press("question_mark")
+        help_screen = await deck.screen(HelpScreen)
+        words = {entry.word for lines in help_screen.parts.values() for entry in lines}
+        expected = {b.description for node in nodes for _, b in getattr(node, "_bindings", ()) if b.id in own}
+        assert expected <= words, tab
+        await deck.press("escape")
+        await deck.screen(RunScreen)
+
+
+async def test_escape_goes_back_to_the_list(deck: Deck) -> None:
+    await deck.press("escape")
+    await eventually_async(lambda: not isinstance(deck.app.screen, RunScreen))
+
+
+async def test_a_run_that_does_not_exist_is_named_as_such(shared_server: ServerProcess) -> None:
+    async with dashboard(shared_server) as deck:
+        deck.app.screen.post_message(OpenRun(RunId("00000000-0000-4000-8000-000000000000")))
+        await deck.screen(RunScreen)
+        await deck.shows("no flow run has the id")
+
+
+class TestWide:
+    """At 120 columns the log stands beside everything but the tasks."""
+
+    @pytest.fixture
+    def size(self) -> tuple[int, int]:
+        return LARGE
+
+    async def test_the_log_stands_on_the_right_and_other_runs_below(self, deck: Deck) -> None:
+        await deck.shows("it broke", "x Failed", "other runs of this flow", "calm-otter")
+        await deck.press("l")
+        await deck.hides("other runs")
+        await deck.press("l", "right_square_bracket", "right_square_bracket", "right_square_bracket")
+        await deck.hides("it broke")
+
+
+async def test_hostile_text_is_shown_as_text_in_every_tab(shared_server: ServerProcess, shared_wire: Wire) -> None:
+    def make(text: str, number: int) -> str:
+        flow = shared_wire.create_flow(f"{number} {text}"[:200], [{"name": "a"}])
+        made = shared_wire.create_run(
+            flow,
+            parameters={text[:100]: text[:10_000], "a": [text[:10_000]]},
+            flow_run_name=text[:1000],
+            labels=[text[:50]],
+        )
+        shared_wire.set_state(made, 1, "Failed", text)
+        shared_wire.log(made, text[:10_000])
+        return made
+
+    async with dashboard(shared_server, size=LARGE) as deck:
+        for number, (name, text) in enumerate(SENDABLE.items()):
+            run_id = await asyncio.to_thread(make, text, number)
+            deck.app.screen.post_message(OpenRun(RunId(run_id)))
+            screen = await deck.screen(RunScreen)
+            await eventually_async(
+                lambda screen=screen: {Part.RUN, Part.HISTORY, Part.LOGS} <= set(screen.detail.loaded_at)
+            )
+            for tab in ("history", "logs", "params", "raw", "overview"):
+                screen.show_tab(tab)
+                await deck.pilot.pause()
+                for strip in screen._compositor.render_strips():
+                    shown = "".join(segment.text for segment in strip)
+                    assert strip.cell_length == 120, (name, tab, shown)
+                    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in shown), (name, tab)
+                    assert all("@click" not in (segment.style.meta if segment.style else {}) for segment in strip)
+            await deck.press("escape")
