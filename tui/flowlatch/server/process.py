@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -182,6 +183,8 @@ async def _serve_store(options: ServeOptions, directory: Path, listening: socket
     url = f"http://{_shown_host(options.host)}:{port}"
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await _until_started(server, serving)
+    gc.freeze()
+    gc.enable()
     _announce(options, directory, url, store.server_id, token_file)
     helpers = [asyncio.create_task(Background(store, options.intervals).run())]
     if options.exit_when_idle_s is not None:
