@@ -104,6 +104,9 @@ TABLE: list[tuple[Any, list[str]]] = [
     ({"idempotency_key": {"_neq": "other"}}, [C]),
     ({"idempotency_key": {"_nin": ["other"]}}, [C]),
     ({"idempotency_key": {"_nlike": "other%"}}, [C]),
+    ({"_not": {"idempotency_key": {"_eq": "other"}}}, [C]),
+    ({"_not": {"_not": {"idempotency_key": {"_eq": "KEY"}}}}, [C]),
+    ({"_not": {"idempotency_key": {"_is_null": True}}}, [C]),
     ({"start_time": {"_is_null": True}}, [C, D]),
     ({"end_time": {"_is_null": False}}, [A]),
     # times

@@ -64,7 +64,7 @@ def predicate(row: Row, condition: Condition) -> ColumnElement[bool]:
         case Group("or", members):
             return or_(false(), *(predicate(row, member) for member in members))
         case Group(_, members):
-            return not_(func.coalesce(and_(true(), *(predicate(row, member) for member in members)), 0))
+            return not_(and_(true(), *(predicate(row, member) for member in members)))
         case Related(relation, inner):
             return _related(row, relation, inner)
         case Compare():
@@ -79,7 +79,10 @@ def _related(row: Row, name: str, condition: Condition) -> ColumnElement[bool]:
             select(target.c.seq).where(target.c[relation.remote] == row.c[relation.local], predicate(target, condition))
         )
     # not correlated, so that the related rows are looked for once and not once for each row
-    return row.c[relation.local].in_(select(target.c[relation.remote]).where(predicate(target, condition)))
+    local = row.c[relation.local]
+    found = local.in_(select(target.c[relation.remote]).where(predicate(target, condition)))
+    # a row without a related one has none that matches: false, and not unknown
+    return and_(local.is_not(None), found) if TABLES[table_name(row)].c[relation.local].nullable else found
 
 
 def _listed(place: int) -> Any:
