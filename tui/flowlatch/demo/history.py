@@ -1,0 +1,162 @@
+"""Puts the planned past onto the server: registers the flows, then creates, starts and ends the runs in waves.
+
+A server stamps each state itself, so the past has its due times in the weeks before and its states now. That is the
+honest part of the demo: all of it goes through the public API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from flowlatch.api.backend import Backend
+from flowlatch.demo.documents import (
+    AGENT,
+    CREATES_AT_ONCE,
+    REGISTER,
+    create_runs,
+    set_states,
+    set_task_states,
+    task_runs,
+    write_logs,
+)
+from flowlatch.demo.flows import FLOWS, serialized
+from flowlatch.demo.plan import PlannedRun
+from flowlatch.model.run import FlowId
+
+LONGEST_S = 3.0
+"""How long a run of the past stays Running while it is seeded, at most."""
+_STEPS = 4
+
+Sleep = Callable[[float], Awaitable[None]]
+FlowIds = dict[str, FlowId]
+
+
+async def register(backend: Backend, now: datetime) -> FlowIds:
+    """Register the sample flows and an agent, and return flow name → id."""
+    ids: FlowIds = {}
+    for flow in FLOWS:
+        project = await _project(backend, flow.project)
+        values = {
+            "project_id": project,
+            "serialized_flow": serialized(flow, now),
+            "set_schedule_active": flow.cron is not None,
+            "description": flow.description,
+        }
+        data = await backend.graphql(REGISTER, {"input": values})
+        ids[flow.name] = FlowId(data["create_flow"]["id"])
+    for name in ("ops-1", "ops-2"):
+        await backend.graphql(AGENT, {"input": {"type": "LocalAgent", "name": name, "labels": ["prod", "finance"]}})
+    return ids
+
+
+async def _project(backend: Backend, name: str) -> str:
+    found = await backend.graphql(
+        "query p($name: String!) { project(where: {name: {_eq: $name}}) { id } }", {"name": name}
+    )
+    if found["project"]:
+        return str(found["project"][0]["id"])
+    tenant = (await backend.graphql("{ tenant { id } }"))["tenant"][0]["id"]
+    document = "mutation p($input: create_project_input!) { create_project(input: $input) { id } }"
+    made = await backend.graphql(document, {"input": {"tenant_id": tenant, "name": name}})
+    return str(made["create_project"]["id"])
+
+
+async def seed(
+    backend: Backend, flow_ids: FlowIds, runs: Sequence[PlannedRun], *, sleep: Sleep = asyncio.sleep
+) -> None:
+    """Bring the past onto the server, latest first, in waves of `CREATES_AT_ONCE` runs."""
+    async with asyncio.TaskGroup() as group:
+        for start in range(0, len(runs), CREATES_AT_ONCE):
+            wave = list(runs[start : start + CREATES_AT_ONCE])
+            ids = await create_runs(backend, [inputs(run, flow_ids) for run in wave])
+            pairs = list(zip(ids, wave, strict=True))
+            starting: list[dict[str, Any]] = []
+            for run_id, _ in pairs:
+                starting.append(_state(run_id, 1, {"type": "Submitted", "message": "Submitted for execution"}))
+                starting.append(_state(run_id, 2, {"type": "Running", "message": "Running"}))
+            await set_states(backend, starting)
+            group.create_task(_end(backend, pairs, sleep))
+
+
+def inputs(run: PlannedRun, flow_ids: FlowIds) -> dict[str, Any]:
+    """Return the input that creates a planned run."""
+    values: dict[str, Any] = {
+        "flow_id": flow_ids[run.flow.name],
+        "flow_run_name": run.name,
+        "scheduled_start_time": run.due_at.isoformat(),
+        "parameters": run.parameters,
+        "labels": list(run.labels),
+    }
+    return values | ({"idempotency_key": run.key} if run.key else {})
+
+
+async def _end(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]], sleep: Sleep) -> None:
+    """Run the tasks of one wave and end its runs, the short ones first."""
+    tasks = await task_runs(backend, [run_id for run_id, _ in pairs])
+    await set_task_states(
+        backend,
+        [
+            {"task_run_id": task_id, "version": 0, "state": {"type": "Running", "message": "Running"}}
+            for run_id, _ in pairs
+            for task_id in tasks[run_id].values()
+        ],
+    )
+    in_order = sorted(pairs, key=lambda pair: _step(pair[1]))
+    waited_s = 0.0
+    for step, group in groupby(in_order, key=lambda pair: _step(pair[1])):
+        until_s = LONGEST_S * step / _STEPS
+        await sleep(until_s - waited_s)
+        waited_s = until_s
+        ended = list(group)
+        await write_logs(backend, [line for run_id, run in ended for line in _lines(run_id, run)])
+        await set_task_states(backend, [state for run_id, run in ended for state in _task_ends(run, tasks[run_id])])
+        await set_states(
+            backend,
+            [_state(run_id, 3 + index, state) for run_id, run in ended for index, state in enumerate(run.states)],
+        )
+
+
+def _step(run: PlannedRun) -> int:
+    return min(int(run.lasts * _STEPS), _STEPS - 1) + 1
+
+
+def _state(run_id: str, version: int, state: dict[str, Any]) -> dict[str, Any]:
+    return {"flow_run_id": run_id, "version": version, "state": state}
+
+
+def _task_ends(run: PlannedRun, tasks: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the end of each task: of a run that went wrong the middle one failed and the rest never ran."""
+    broken_at = len(run.flow.tasks) if run.is_good else len(run.flow.tasks) // 2
+    ends = []
+    for index, slug in enumerate(run.flow.tasks):
+        if index < broken_at:
+            state = {"type": "Success", "message": "Task run succeeded."}
+        elif index == broken_at:
+            state = {"type": run.states[-1]["type"], "message": run.states[-1]["message"]}
+        else:
+            state = {"type": "TriggerFailed", "message": 'Trigger was "all_successful" but some upstream tasks failed.'}
+        if slug in tasks:
+            ends.append({"task_run_id": tasks[slug], "version": 1, "state": state})
+    return ends
+
+
+def _lines(run_id: str, run: PlannedRun) -> list[dict[str, Any]]:
+    """Return what the run logged, at the times at which it was due."""
+    words = [("INFO", f"Beginning flow run for '{run.flow.name}'")]
+    words += [("INFO", f"Task '{slug}': starting task run") for slug in run.flow.tasks]
+    level = "INFO" if run.is_good else "ERROR"
+    words.append((level, str(run.states[-1]["message"])))
+    return [
+        {
+            "flow_run_id": run_id,
+            "timestamp": (run.due_at + timedelta(seconds=2 * index)).isoformat(),
+            "level": level,
+            "name": f"prefect.{run.flow.name}",
+            "message": message,
+        }
+        for index, (level, message) in enumerate(words)
+    ]

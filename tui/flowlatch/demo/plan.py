@@ -1,0 +1,95 @@
+"""The past of the demo: some weeks of runs, made up from a seed. Pure: the same seed and time give the same runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from flowlatch.demo.flows import FLOWS, UNSERVED_LABEL, SampleFlow, run_name
+
+RUNS = 600
+DAYS = 24
+_NEWEST = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of the past: what it was asked for and how it ended."""
+
+    flow: SampleFlow
+    name: str
+    due_at: datetime
+    parameters: dict[str, Any]
+    labels: tuple[str, ...]
+    key: str | None
+    states: tuple[dict[str, Any], ...]
+    """The states after Running, the last one final; several where it was tried again, none where it waits."""
+    lasts: float
+    """How long it stays Running while it is seeded, 0–1."""
+
+    @property
+    def is_good(self) -> bool:
+        """True when it ends in success."""
+        return bool(self.states) and self.states[-1]["type"] == "Success"
+
+
+def past(seed: int, now: datetime, runs: int = RUNS) -> list[PlannedRun]:
+    """Return the runs of the weeks before `now`, latest first: dense in the last hours, thinner before."""
+    random = Random(f"past {seed}")
+    flows = [flow for flow in FLOWS for _ in range(flow.weight)]
+    planned = []
+    for index in range(runs):
+        back = _NEWEST + timedelta(days=DAYS) * ((index / runs) ** 2)
+        due = (now - back - timedelta(seconds=random.randint(0, 50))).replace(microsecond=0)
+        planned.append(_planned(random, random.choice(flows), due))
+    return planned
+
+
+def late(seed: int, now: datetime) -> list[PlannedRun]:
+    """Return runs that nobody takes: they wait for a worker with a label that there is none of."""
+    random = Random(f"late {seed}")
+    flow = next(flow for flow in FLOWS if flow.name == "train-forecast")
+    return [
+        PlannedRun(
+            flow,
+            run_name(random),
+            (now - timedelta(minutes=minutes)).replace(microsecond=0),
+            flow.draw(random, now),
+            (UNSERVED_LABEL, *flow.labels),
+            None,
+            (),
+            0.0,
+        )
+        for minutes in (6, 47)
+    ]
+
+
+def ending(random: Random, flow: SampleFlow) -> tuple[dict[str, Any], ...]:
+    """Return how a run of a flow goes on after Running: usually well, sometimes after another try, sometimes not."""
+    chance = random.random()
+    if chance < flow.fails:
+        kind = "TimedOut" if random.random() < 0.1 else "Failed"
+        return ({"type": kind, "message": random.choice(flow.troubles)},)
+    if chance < flow.fails + 0.03:
+        return ({"type": "Cancelled", "message": "Cancelled by mira"},)
+    good = {"type": "Success", "message": flow.done}
+    if chance < flow.fails + 0.08:
+        again = {"type": "Retrying", "message": f"{random.choice(flow.troubles)}; try 2 of 3", "run_count": 2}
+        return (again, {"type": "Running", "message": "Running, try 2 of 3"}, good)
+    return (good,)
+
+
+def _planned(random: Random, flow: SampleFlow, due: datetime) -> PlannedRun:
+    key = f"{flow.name}-{due:%Y-%m-%dT%H:%M:%S}" if flow.cron and random.random() < 0.7 else None
+    return PlannedRun(
+        flow,
+        run_name(random),
+        due,
+        flow.draw(random, due),
+        flow.labels,
+        key,
+        ending(random, flow),
+        random.random() ** 2,
+    )
