@@ -190,7 +190,8 @@ class RunDetail:
                 await self._load(part)
                 continue
             try:
-                await asyncio.wait_for(self._wake.wait(), self._nap_s())
+                async with asyncio.timeout(self._nap_s()):
+                    await self._wake.wait()
             except TimeoutError:
                 pass
 

@@ -64,6 +64,9 @@ class Follow:
         self._listeners: list[Callable[[Event], None]] = []
         self._retired: list[Backend] = []
         self._nudge = asyncio.Event()
+        self.wait_s = 0.0
+        """Seconds from the last failure to the next try."""
+        self._reason_to_load = ReloadReason.CONNECTED
         self._failures = 0
         self._traffic: deque[tuple[float, int]] = deque()
 
@@ -98,7 +101,8 @@ class Follow:
     async def _attempt(self) -> None:
         """Connect and watch until it fails; the failure is told, not raised."""
         try:
-            backend = await asyncio.wait_for(self._open(), OPEN_TIMEOUT_S)
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                backend = await self._open()
             await self._adopt(backend)
             await self._watch(backend)
         except asyncio.CancelledError:
@@ -133,7 +137,8 @@ class Follow:
 
     async def _measure_clock(self, backend: Backend) -> timedelta:
         asked_at = self._clock()
-        theirs = await asyncio.wait_for(backend.server_now(), PROBE_TIMEOUT_S)
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            theirs = await backend.server_now()
         heard_at = self._clock()
         offset = theirs - (asked_at + (heard_at - asked_at) / 2)
         return offset if abs(offset) > (heard_at - asked_at) else timedelta(0)
@@ -221,7 +226,7 @@ class Follow:
             next_try_at=now + timedelta(seconds=wait_s),
             last_data_at=self.link.last_data_at,
         )
-        self._wait_s = wait_s
+        self.wait_s = wait_s
         self._tell(LinkChanged(self.link))
 
     def _next_wait_s(self, *, is_hopeless: bool) -> float:
@@ -232,7 +237,8 @@ class Follow:
 
     async def _wait_for_next_try(self) -> None:
         try:
-            await asyncio.wait_for(self._nudge.wait(), self._wait_s)
+            async with asyncio.timeout(self.wait_s):
+                await self._nudge.wait()
         except TimeoutError:
             pass
         self._nudge.clear()

@@ -130,7 +130,8 @@ class RunList:
         left_s = self._last_load_at_s + gap_s - self._monotonic()
         if left_s > 0:
             try:
-                await asyncio.wait_for(self._asked.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await self._asked.wait()
             except TimeoutError:
                 pass
 

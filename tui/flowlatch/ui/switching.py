@@ -75,7 +75,8 @@ class Switching(Navigator):
         answered = asyncio.Event()
         stop = session.listen(lambda _: answered.set() if session.link.phase is not Phase.CONNECTING else None)
         try:
-            await asyncio.wait_for(answered.wait(), ANSWER_WITHIN_S)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await answered.wait()
         except TimeoutError:
             return "no answer"
         finally:
