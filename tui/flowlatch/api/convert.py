@@ -237,11 +237,16 @@ def flow(row: Any) -> Flow:
         version_group_id=text(row, "version_group_id"),
         archived=flag(row, "archived"),
         description=text(row, "description"),
-        parameters=[_parameter(item) for item in row.get("parameters") or [] if isinstance(item, dict)],
+        parameters=[_parameter(item) for item in _items(row, "parameters") if isinstance(item, dict)],
         is_schedule_active=flag(row, "is_schedule_active"),
         schedule=row.get("schedule"),
         created=time(row, "created"),
     )
+
+
+def _items(row: Row, key: str) -> list[Any]:
+    value = row.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _parameter(row: Row) -> Parameter:
