@@ -214,10 +214,8 @@ class RunsBase(Taking[None]):
         if not self.is_mounted:
             return
         board = self.list.board
-        self.table.empty_text = self._empty_text()
-        if patched:
-            self.table.line.times = self._times()
-        self.table.show(board.window, changed=patched)
+        self.table.line.times = self._times()
+        self.table.show(board.window, changed=patched, empty_text=self._empty_text())
         names = sorted({row.flow_name for row in board.window.rows if row.flow_name})
         labels = sorted({label for row in board.window.rows for label in row.labels})
         bar = self.query_one(FilterBar)

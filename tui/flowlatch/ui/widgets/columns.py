@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
+from rich.cells import cell_len
+
 from flowlatch.model.query import SortKey
 from flowlatch.model.run import FlowRun
 from flowlatch.text import one_line
@@ -15,6 +17,7 @@ from flowlatch.ui.format import age, duration, fit, rough, run_duration_s, short
 GUTTER = 3
 """Cells before the first column: cursor or Δ, mark, a space."""
 GAP = 1
+BETWEEN = " / "
 SHOWN_MESSAGE = 300
 """Characters of a message that are looked at for one cell."""
 
@@ -40,7 +43,8 @@ class Times:
             return f"due {rough(late.total_seconds())}"
         if run.start_time is None and not run.is_finished:
             return self.write(run.due_at())
-        return self.write(run.start_time or run.scheduled_start_time)
+        started = run.start_time or run.scheduled_start_time
+        return self.write(min(started, self.now) if run.start_time and started else started)
 
     def duration(self, run: FlowRun) -> str:
         """Return how long a run took or takes; a running one counts in steps of 10 s, so that it ticks rarely."""
@@ -71,7 +75,7 @@ class Column:
 
 
 def _flow_and_run(run: FlowRun, times: Times) -> str:
-    return f"{one_line(run.flow_name) or '?'} / {one_line(run.name) or run.id[:8]}"
+    return f"{one_line(run.flow_name) or '?'}{BETWEEN}{one_line(run.name) or run.id[:8]}"
 
 
 def _state(run: FlowRun, times: Times) -> str:
@@ -167,11 +171,11 @@ def _sum(columns: Sequence[Column], widths: dict[str, int]) -> int:
 
 
 def _shares(flexible: Sequence[Column], least: dict[str, int], rest: int) -> dict[str, int]:
-    """Split the room that is left: two thirds to the names, what they do not need to the message."""
+    """Split the room that is left: most of it to the names, what they do not need to the message."""
     shares = dict.fromkeys((column.name for column in flexible), 0)
     for place, column in enumerate(flexible):
         is_last = place == len(flexible) - 1
-        share = rest if is_last else (rest * 3) // 5
+        share = rest if is_last else (rest * 4) // 5
         shares[column.name] = min(share, max(column.most - least[column.name], 0))
         rest -= shares[column.name]
     return shares
@@ -194,4 +198,13 @@ def heading(placed: Sequence[Placed], sort: SortKey | None, *, is_descending: bo
 def cell(placed: Placed, run: FlowRun, times: Times) -> str:
     """Return a cell in exactly its width, clean."""
     text = placed.column.write(run, times)
+    if placed.column.name == "run" and len(text) > placed.width:
+        text = _shortened(run, placed.width) or text
     return fit(text, placed.width, right=placed.column.is_right)
+
+
+def _shortened(run: FlowRun, width: int) -> str | None:
+    """Return `flo… / run` with the run's name whole, which tells runs apart; None where that leaves too little."""
+    name = one_line(run.name) or run.id[:8]
+    room = width - cell_len(name) - len(BETWEEN)
+    return f"{fit(one_line(run.flow_name) or '?', room)}{BETWEEN}{name}" if room >= 6 else None

@@ -102,9 +102,12 @@ class RunTable(ScrollView, can_focus=True):
         """The run under the cursor as it is drawn; None while that row is not loaded."""
         return self.window.row(self.window.cursor)
 
-    def show(self, window: Window, *, changed: Iterable[RunId] = ()) -> None:
+    def show(self, window: Window, *, changed: Iterable[RunId] = (), empty_text: str = "") -> None:
         """Draw another window. Lines whose row is the same are not painted again; the cursor stays on its line."""
         old, self.window = self.window, window
+        if empty_text != self.empty_text and not window.total:
+            self.refresh(Region(0, HEAD, self._width(), 1))
+        self.empty_text = empty_text
         fresh = set(changed)
         if fresh:
             self._changed_until.update(dict.fromkeys(fresh, self._monotonic() + CHANGED_S))
