@@ -22,7 +22,7 @@ from flowlatch.demo.documents import create_runs
 from flowlatch.demo.flows import COLLEAGUE_FLOW, FLOWS, SampleFlow, run_name
 from flowlatch.demo.history import FlowIds, register, seed
 from flowlatch.demo.history import inputs as inputs_of
-from flowlatch.demo.plan import late, past
+from flowlatch.demo.plan import PAST_ENDS, late, past
 from flowlatch.demo.worker import Worker
 from flowlatch.errors import BackendError
 from flowlatch.model.run import NewRun
@@ -63,7 +63,9 @@ class Actors:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._seed_past(opener, flow_ids, now))
                 for number in range(1, WORKERS + 1):
-                    group.create_task(self._for_ever(name := f"worker ops-{number}", self._worker(name)))
+                    group.create_task(
+                        self._for_ever(name := f"worker ops-{number}", self._worker(name, now - PAST_ENDS))
+                    )
                 group.create_task(self._for_ever("scheduler", lambda backend: self._order(backend, flow_ids)))
                 group.create_task(self._for_ever("worker ops-9", lambda backend: self._close_books(backend, flow_ids)))
         finally:
@@ -73,8 +75,11 @@ class Actors:
         return await open_backend(Target(Profile(name="demo"), None, actor), data=self._data)
 
     async def _seed_past(self, backend: Backend, flow_ids: FlowIds, now: datetime) -> None:
-        await create_runs(backend, [inputs_of(run, flow_ids) for run in late(self._seed, now)])
-        await seed(backend, flow_ids, past(self._seed, now))
+        try:
+            await create_runs(backend, [inputs_of(run, flow_ids) for run in late(self._seed, now)])
+            await seed(backend, flow_ids, past(self._seed, now), now)
+        except* BackendError as errors:
+            sys.stderr.write(f"the past is incomplete: {errors.exceptions}\n")
 
     async def _for_ever(self, actor: str, act: Callable[[Backend], Awaitable[None]]) -> None:
         """Keep an actor acting; a server that is away, or has no room, is tried again."""
@@ -89,9 +94,9 @@ class Actors:
                 sys.stderr.write(f"{actor}: {error}\n")
                 await asyncio.sleep(PAUSE_AFTER_LOSS_S)
 
-    def _worker(self, name: str) -> Callable[[Backend], Awaitable[None]]:
+    def _worker(self, name: str, since: datetime) -> Callable[[Backend], Awaitable[None]]:
         random = Random(f"{name} {self._seed}")
-        return lambda backend: Worker(backend, random, sleep=self._sleep).work()
+        return lambda backend: Worker(backend, random, since, sleep=self._sleep).work()
 
     async def _order(self, backend: Backend, flow_ids: FlowIds) -> None:
         """Ask for new runs, most of them for now, some for later."""
@@ -100,7 +105,7 @@ class Actors:
         while True:
             flow = random.choice(flows)
             now = await backend.server_now()
-            due = now + timedelta(minutes=random.randint(2, 180)) if random.random() < 0.15 else now
+            due = now + timedelta(minutes=random.randint(2, 30)) if random.random() < 0.04 else now
             await backend.create_run(new_run(flow, flow_ids, random, due))
             await self._sleep(random.uniform(*NEW_RUN_EVERY_S))
 

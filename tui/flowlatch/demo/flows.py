@@ -14,6 +14,8 @@ Draw = Callable[[Random, datetime], dict[str, Any]]
 
 COLLEAGUE_FLOW = "quarter-close"
 """The flow whose runs the colleague edits by itself."""
+SCHEDULED_AHEAD = timedelta(days=5)
+"""How far the demo's schedules reach."""
 UNSERVED_LABEL = "gpu"
 """No worker of the demo takes runs with this label, so they become late."""
 
@@ -32,6 +34,8 @@ class SampleFlow:
     """Makes the parameters of a run that is due at a time."""
     labels: tuple[str, ...] = ()
     cron: str | None = None
+    is_active: bool = False
+    """Whether its schedule is on."""
     weight: int = 1
     """How often it runs beside the others."""
     lasts_s: tuple[float, float] = (6.0, 25.0)
@@ -108,6 +112,7 @@ FLOWS = (
         _billing,
         labels=("prod", "finance"),
         cron="30 2 * * *",
+        is_active=True,
         weight=3,
         lasts_s=(10.0, 40.0),
         troubles=("Ledger is locked by the audit", "Rate for GBP missing"),
@@ -188,7 +193,8 @@ def serialized(flow: SampleFlow, now: datetime) -> dict[str, Any]:
             "type": "CronClock",
             "cron": flow.cron,
             "day_or": True,
-            "start_date": {"dt": now.replace(tzinfo=None, microsecond=0).isoformat(), "tz": "UTC"},
+            "start_date": _moment(now),
+            "end_date": _moment(now + SCHEDULED_AHEAD),
             "parameter_defaults": flow.draw(Random(flow.name), now),
             "labels": None,
         }
@@ -210,6 +216,10 @@ def serialized(flow: SampleFlow, now: datetime) -> dict[str, Any]:
         ],
         "reference_tasks": [],
     }
+
+
+def _moment(moment: datetime) -> dict[str, str]:
+    return {"dt": moment.replace(tzinfo=None, microsecond=0).isoformat(), "tz": "UTC"}
 
 
 def _task(slug: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Puts the planned past onto the server: registers the flows, then creates, starts and ends the runs in waves.
 
-A server stamps each state itself, so the past has its due times in the weeks before and its states now. That is the
-honest part of the demo: all of it goes through the public API.
+A server stamps each state itself, so the past has its due times in the weeks before and its states now. Runs of the
+last half hour are really run, if quickly; older ones are only ended, for a start of today would be a lie in the list.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from flowlatch.demo.flows import FLOWS, serialized
 from flowlatch.demo.plan import PlannedRun
 from flowlatch.model.run import FlowId
 
+RECENT = timedelta(minutes=30)
 LONGEST_S = 3.0
 """How long a run of the past stays Running while it is seeded, at most."""
 _STEPS = 4
@@ -43,7 +44,7 @@ async def register(backend: Backend, now: datetime) -> FlowIds:
         values = {
             "project_id": project,
             "serialized_flow": serialized(flow, now),
-            "set_schedule_active": flow.cron is not None,
+            "set_schedule_active": flow.is_active,
             "description": flow.description,
         }
         data = await backend.graphql(REGISTER, {"input": values})
@@ -66,20 +67,48 @@ async def _project(backend: Backend, name: str) -> str:
 
 
 async def seed(
-    backend: Backend, flow_ids: FlowIds, runs: Sequence[PlannedRun], *, sleep: Sleep = asyncio.sleep
+    backend: Backend, flow_ids: FlowIds, runs: Sequence[PlannedRun], now: datetime, *, sleep: Sleep = asyncio.sleep
 ) -> None:
-    """Bring the past onto the server, latest first, in waves of `CREATES_AT_ONCE` runs."""
+    """Bring the past before `now` onto the server, latest first, in waves of at most `CREATES_AT_ONCE` runs."""
+    recent = [run for run in runs if now - run.due_at <= RECENT]
+    older = [run for run in runs if now - run.due_at > RECENT]
     async with asyncio.TaskGroup() as group:
-        for start in range(0, len(runs), CREATES_AT_ONCE):
-            wave = list(runs[start : start + CREATES_AT_ONCE])
-            ids = await create_runs(backend, [inputs(run, flow_ids) for run in wave])
-            pairs = list(zip(ids, wave, strict=True))
-            starting: list[dict[str, Any]] = []
-            for run_id, _ in pairs:
-                starting.append(_state(run_id, 1, {"type": "Submitted", "message": "Submitted for execution"}))
-                starting.append(_state(run_id, 2, {"type": "Running", "message": "Running"}))
+        for wave in _waves(recent):
+            pairs = await _created(backend, flow_ids, wave)
+            starting = [_state(run_id, version, _STARTING[version]) for run_id, _ in pairs for version in _STARTING]
             await set_states(backend, starting)
-            group.create_task(_end(backend, pairs, sleep))
+            group.create_task(_run(backend, pairs, sleep))
+        for wave in _waves(older):
+            await _end(backend, await _created(backend, flow_ids, wave))
+
+
+_STARTING = {
+    1: {"type": "Submitted", "message": "Submitted for execution"},
+    2: {"type": "Running", "message": "Running"},
+}
+
+
+def _waves(runs: list[PlannedRun]) -> list[list[PlannedRun]]:
+    return [runs[start : start + CREATES_AT_ONCE] for start in range(0, len(runs), CREATES_AT_ONCE)]
+
+
+async def _created(backend: Backend, flow_ids: FlowIds, wave: list[PlannedRun]) -> list[tuple[str, PlannedRun]]:
+    ids = await create_runs(backend, [inputs(run, flow_ids) for run in wave])
+    return list(zip(ids, wave, strict=True))
+
+
+async def _end(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]]) -> None:
+    """End the runs of one wave, and their tasks, without having started them."""
+    tasks = await task_runs(backend, [run_id for run_id, _ in pairs])
+    await write_logs(backend, [line for run_id, run in pairs for line in _lines(run_id, run)])
+    await set_task_states(
+        backend, [state for run_id, run in pairs for state in _task_ends(run, tasks[run_id], version=0)]
+    )
+    states: list[dict[str, Any]] = []
+    for run_id, run in pairs:
+        following = [_STARTING[1], *(state for state in run.states if state["type"] != "Running")]
+        states += [_state(run_id, 1 + index, state) for index, state in enumerate(following)]
+    await set_states(backend, states)
 
 
 def inputs(run: PlannedRun, flow_ids: FlowIds) -> dict[str, Any]:
@@ -94,7 +123,7 @@ def inputs(run: PlannedRun, flow_ids: FlowIds) -> dict[str, Any]:
     return values | ({"idempotency_key": run.key} if run.key else {})
 
 
-async def _end(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]], sleep: Sleep) -> None:
+async def _run(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]], sleep: Sleep) -> None:
     """Run the tasks of one wave and end its runs, the short ones first."""
     tasks = await task_runs(backend, [run_id for run_id, _ in pairs])
     await set_task_states(
@@ -113,7 +142,9 @@ async def _end(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]], sleep:
         waited_s = until_s
         ended = list(group)
         await write_logs(backend, [line for run_id, run in ended for line in _lines(run_id, run)])
-        await set_task_states(backend, [state for run_id, run in ended for state in _task_ends(run, tasks[run_id])])
+        await set_task_states(
+            backend, [state for run_id, run in ended for state in _task_ends(run, tasks[run_id], version=1)]
+        )
         await set_states(
             backend,
             [_state(run_id, 3 + index, state) for run_id, run in ended for index, state in enumerate(run.states)],
@@ -128,8 +159,8 @@ def _state(run_id: str, version: int, state: dict[str, Any]) -> dict[str, Any]:
     return {"flow_run_id": run_id, "version": version, "state": state}
 
 
-def _task_ends(run: PlannedRun, tasks: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the end of each task: of a run that went wrong the middle one failed and the rest never ran."""
+def _task_ends(run: PlannedRun, tasks: dict[str, str], *, version: int) -> list[dict[str, Any]]:
+    """Return the end of each task, each now at `version`: of a bad run the middle one failed and the rest never ran."""
     broken_at = len(run.flow.tasks) if run.is_good else len(run.flow.tasks) // 2
     ends = []
     for index, slug in enumerate(run.flow.tasks):
@@ -140,7 +171,7 @@ def _task_ends(run: PlannedRun, tasks: dict[str, str]) -> list[dict[str, Any]]:
         else:
             state = {"type": "TriggerFailed", "message": 'Trigger was "all_successful" but some upstream tasks failed.'}
         if slug in tasks:
-            ends.append({"task_run_id": tasks[slug], "version": 1, "state": state})
+            ends.append({"task_run_id": tasks[slug], "version": version, "state": state})
     return ends
 
 

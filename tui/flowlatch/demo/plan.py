@@ -11,7 +11,8 @@ from flowlatch.demo.flows import FLOWS, UNSERVED_LABEL, SampleFlow, run_name
 
 RUNS = 600
 DAYS = 24
-_NEWEST = timedelta(minutes=3)
+PAST_ENDS = timedelta(minutes=2)
+"""Nothing of the past is due later than so long ago; what is due after that belongs to the workers."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def past(seed: int, now: datetime, runs: int = RUNS) -> list[PlannedRun]:
     flows = [flow for flow in FLOWS for _ in range(flow.weight)]
     planned = []
     for index in range(runs):
-        back = _NEWEST + timedelta(days=DAYS) * ((index / runs) ** 2)
+        back = PAST_ENDS + timedelta(days=DAYS) * ((index / runs) ** 2)
         due = (now - back - timedelta(seconds=random.randint(0, 50))).replace(microsecond=0)
         planned.append(_planned(random, random.choice(flows), due))
     return planned

@@ -43,11 +43,12 @@ class _Grip:
 
 
 class Worker:
-    """Works through due runs, one at a time, for ever. `sleep` is that of the demo's speed."""
+    """Works through runs due after `since`, one at a time, for ever. `sleep` is that of the demo's speed."""
 
-    def __init__(self, backend: Backend, random: Random, *, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, backend: Backend, random: Random, since: datetime, *, sleep: Sleep = asyncio.sleep) -> None:
         self._backend = backend
         self._random = random
+        self._since = since
         self._sleep = sleep
 
     async def work(self) -> None:
@@ -62,6 +63,7 @@ class Worker:
         now = await self._backend.server_now()
         query = RunQuery(
             states=("Scheduled", "Retrying"),
+            since=self._since,
             until=now,
             not_labels=(UNSERVED_LABEL,),
             sort=Sort(key=SortKey.START, descending=False),
