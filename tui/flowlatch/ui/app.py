@@ -21,7 +21,6 @@ from textual.worker import Worker
 
 from flowlatch.config import Settings, Target, places
 from flowlatch.live.session import Session, TimeStyle, utc_now
-from flowlatch.model.run import FlowRun
 from flowlatch.text import clean, one_line
 from flowlatch.ui import keys, messages
 from flowlatch.ui.hooks import Hooks
@@ -265,8 +264,9 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
             await perform(self, typed, extra)
 
     async def _perform_hook(self, name: str) -> None:
-        chosen: list[FlowRun] = getattr(self.screen, "chosen_runs", list)()
-        self.notify(await self.hooks.verbs[name].act(chosen[0].id if chosen else None))
+        from flowlatch.ui.hooks import run_in_view
+
+        self.notify(await self.hooks.verbs[name].act(run_in_view(reversed(self.screen_stack))))
 
     def action_palette(self) -> None:
         """The same as the command line."""
