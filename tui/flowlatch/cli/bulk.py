@@ -71,12 +71,11 @@ async def change(
     if not selection.is_many:
         return await _single(connection, selection.names[0], selection.expect_version, one)
     runs = await _chosen(connection, selection)
-    out = connection.out
-    if selection.dry_run or (selection.text is not None and not selection.yes):
+    if not runs:
+        connection.out.note("no run matches")
+        return 0
+    if selection.dry_run:
         _list(connection, runs)
-    if selection.dry_run or not runs:
-        if not runs:
-            out.note("no run matches")
         return 0
     if selection.text is not None and not selection.yes:
         _ask(connection, verb, runs)
@@ -159,10 +158,11 @@ def _list(connection: Connection, runs: list[FlowRun]) -> None:
 
 
 def _ask(connection: Connection, verb: str, runs: list[FlowRun]) -> None:
-    """Ask before many runs are changed; no is the default. Without a terminal to ask on, `--yes` is needed."""
+    """List and ask before many runs are changed; no is the default. Without a terminal to ask on, `--yes` is needed."""
     number = len(runs)
     if not sys.stdin.isatty() or connection.out.as_json:
         raise BadInput(f"--filter matches {number} runs: give --yes to {verb} them, or --dry-run to list them only")
+    _list(connection, runs)
     if number > TYPED_OVER:
         typed = click.prompt(
             f"{verb} {number} runs? Type the number to go on", default="", show_default=False, err=True

@@ -83,9 +83,9 @@ def _result(outcome: str, row: Row, exit_code: int = 0, code: str = "", reason: 
 
 
 def _told_cancel(state: str, row: Row, base: Base) -> Result:
-    """A cancel of a finished run changes nothing: the server answers with the state it has."""
+    """A cancel of a finished run changes nothing: the server answers with the state it has, without a version."""
     if state in ("Cancelled", "Cancelling"):
-        row["mine"] |= {"state": state}
+        row["mine"] |= {"state": state, "version": None}
         return _result("applied", row)
     reason = f"flow run {base.run_id} cannot be cancelled: it is {one_line(state, 40)}"
     return _result("refused", row | {"reason": reason}, REFUSED_EXIT, "REJECTED", reason)
