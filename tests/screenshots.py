@@ -11,13 +11,16 @@ import argparse
 import asyncio
 import os
 import random
+import secrets
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from textual.pilot import Pilot
 
@@ -33,9 +36,13 @@ from tests.support.wire import Wire
 
 NOW = datetime(2030, 1, 15, 13, 3, 10, tzinfo=UTC)
 ZONE = "Europe/Berlin"
+PORT = 4200
+"""Shown in the pictures, so it must be free."""
 SEED, RUNS = 11, 1200
 SIZES = ((80, 24), (120, 40))
 THEMES = ("dark", "light")
+STEADY_LOOKS = 12
+"""Looks in a row, a few hundredths of a second apart, that must show the same."""
 COLLEAGUE = {"X-Flowlatch-Actor": "mira@ops-2"}
 
 
@@ -59,13 +66,17 @@ class Stage:
         await self.settled()
 
     async def settled(self) -> None:
-        """Wait until nothing loads any more; the follow loop never ends and does not count."""
-
-        def is_idle() -> bool:
-            return all(worker.is_finished or worker.group == "follow" for worker in self.app.workers)
-
-        await eventually_async(is_idle, 20, "the screen is loaded")
+        """Wait until the screen has looked the same for `STEADY_LOOKS` looks: what was asked of the server has come."""
         await self.pilot.pause()
+        last, same = "", 0
+
+        def is_steady() -> bool:
+            nonlocal last, same
+            shown = text_of(self.app)
+            last, same = shown, same + 1 if shown == last else 0
+            return same >= STEADY_LOOKS
+
+        await eventually_async(is_steady, 20, "a screen that stands still")
 
     async def press(self, *keys: str) -> None:
         """Press keys and let the screen settle."""
@@ -87,8 +98,8 @@ Shot = Callable[[Stage], Awaitable[None]]
 
 
 async def runs(stage: Stage) -> None:
-    """The list of runs with a mark and the cursor in the middle."""
-    await stage.press("j", "j", "j", "space", "j")
+    """The list of runs: two marked, the cursor on one that failed."""
+    await stage.press(*"jjjjjjj", "space", "j", "space", *"jjjj")
 
 
 async def failed(stage: Stage) -> None:
@@ -133,6 +144,8 @@ async def schedule(stage: Stage) -> None:
     await failed(stage)
     await stage.press("s")
     await stage.on("ScheduleScreen")
+    await stage.write("etl-orders-daily")
+    await stage.press("enter", "tab")
     await stage.write("tomorrow 7am")
 
 
@@ -141,17 +154,50 @@ async def edit(stage: Stage) -> None:
     await failed(stage)
     await stage.press("e")
     await stage.on("EditStateScreen")
+    await stage.press("right", "right", "tab")
+    await stage.write("empty delivery, restart later")
 
 
-async def conflict(stage: Stage) -> None:
-    """The same form, overtaken by a colleague, sent."""
+async def overtaken(stage: Stage) -> None:
+    """The same form, overtaken by a colleague."""
     await edit(stage)
     newest = stage.wire.data(NEWEST_FAILED)["flow_run"][0]
     theirs = (newest["id"], newest["version"], "Success", "checked by hand, the data is complete")
     await asyncio.to_thread(stage.wire.set_state, *theirs)
-    await stage.shows("Success")
+    await stage.shows("Changed meanwhile")
+
+
+async def conflict(stage: Stage) -> None:
+    """The same form, sent all the same."""
+    await overtaken(stage)
     await stage.press("ctrl+s")
     await stage.on("ConflictScreen")
+
+
+async def tasks(stage: Stage) -> None:
+    """One run: its tasks over time."""
+    await history(stage)
+    await stage.press("right_square_bracket", "right_square_bracket")
+
+
+async def flows(stage: Stage) -> None:
+    """The flows."""
+    await stage.press("colon")
+    await stage.write("flows")
+    await stage.press("enter")
+    await stage.on("FlowsScreen")
+
+
+async def command(stage: Stage) -> None:
+    """The command line with its completion."""
+    await stage.press("colon")
+    await stage.write("re")
+
+
+async def marked(stage: Stage) -> None:
+    """Runs that are marked, and the question before they are cancelled."""
+    await stage.press("space", "space", "space", "space", "x")
+    await stage.settled()
 
 
 async def offline(stage: Stage) -> None:
@@ -178,7 +224,12 @@ SHOTS: dict[str, Shot] = {
     "new": new,
     "schedule": schedule,
     "edit": edit,
+    "overtaken": overtaken,
     "conflict": conflict,
+    "tasks": tasks,
+    "flows": flows,
+    "command": command,
+    "bulk": marked,
     "offline": offline,
     "help": help_,
 }
@@ -186,8 +237,8 @@ SHOTS: dict[str, Shot] = {
 
 async def draw(name: str, size: tuple[int, int], theme: str, directory: Path) -> str:
     """Start everything, bring one screen up, and return it as SVG."""
-    fill(directory / "data", RUNS, random.Random(SEED), NOW)
-    with ServerProcess(directory, "--no-scheduler") as server:
+    await asyncio.to_thread(partial(fill, directory / "data", RUNS, random.Random(SEED), NOW, ahead=6))
+    with ServerProcess(directory, "--no-scheduler").start(port=PORT) as server:
         profile = Profile(name="ops", url=server.url)
         target = Target(profile, Secret(server.token or ""), "you@ops-1")
         settings = Settings(default="ops", profiles={"ops": profile})
@@ -220,7 +271,10 @@ def main() -> None:
                     continue
                 with tempfile.TemporaryDirectory(prefix="flowlatch-picture-") as directory:
                     os.environ["FLOWLATCH_HOME"] = directory
-                    svg = asyncio.run(draw(screen, (width, height), theme, Path(directory)))
+                    with mock.patch.object(
+                        secrets, "token_hex", lambda size: random.Random(SEED).randbytes(size).hex()
+                    ):
+                        svg = asyncio.run(draw(screen, (width, height), theme, Path(directory)))
                 (arguments.to / f"{name}.svg").write_text(svg, "utf-8")
                 (arguments.to / f"{name}.png").write_bytes(png_of(svg))
                 print(name)

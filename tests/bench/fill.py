@@ -35,7 +35,6 @@ from tests.bench.fill_words import as_text, new_id
 
 BATCH = 20_000
 AHEAD = 200
-"""Runs at most that are scheduled later than now."""
 FULL_TEXT = "flow_run_name"
 
 
@@ -55,12 +54,12 @@ class Kind:
 
 _ETL = ("extract", "clean", "load", "publish")
 KINDS = (
-    Kind("etl-orders-daily", 240, 190, 0.04, ("prod", "etl"), {"date": "2026-01-01", "dry_run": False}, _ETL),
-    Kind("sync-crm-contacts", 120, 35, 0.02, ("prod", "crm"), {"since": None, "batch": 500}, ("fetch", "merge")),
-    Kind("train-forecast", 1800, 2400, 0.12, ("gpu", "ml"), {"horizon": 28, "model": "gbm"}, ("features", "fit")),
+    Kind("etl-orders-daily", 240, 190, 0.07, ("prod", "etl"), {"date": "2026-01-01", "dry_run": False}, _ETL),
+    Kind("sync-crm-contacts", 120, 35, 0.04, ("prod", "crm"), {"since": None, "batch": 500}, ("fetch", "merge")),
+    Kind("train-forecast", 1800, 2400, 0.2, ("gpu", "ml"), {"horizon": 28, "model": "gbm"}, ("features", "fit")),
     Kind("report-finance-weekly", 3600, 600, 0.03, ("prod", "finance"), {"week": 1}, ("collect", "render", "mail")),
     Kind("backup-warehouse", 1800, 900, 0.01, ("prod", "ops"), {"bucket": "nightly"}, ("dump", "upload")),
-    Kind("scan-images", 300, 75, 0.07, ("staging", "security"), {"registry": "internal"}, ("scan", "notify")),
+    Kind("scan-images", 300, 75, 0.1, ("staging", "security"), {"registry": "internal"}, ("scan", "notify")),
 )
 """The sample flows, busiest first in the draw below."""
 
@@ -86,10 +85,11 @@ def main() -> None:
     print(f"{arguments.runs:,} runs in {took_s:.1f} s, {size_mb:,.0f} MB in {database}")
 
 
-def fill(data: Path, runs: int, rng: random.Random, now: datetime, *, detailed: int = 200) -> None:
+def fill(data: Path, runs: int, rng: random.Random, now: datetime, *, detailed: int = 200, ahead: int = AHEAD) -> None:
     """Add `runs` runs that end at `now`, the newest ones due, running or waiting.
 
-    The newest `detailed` runs get task runs and log lines. The database's clock stands at `now` or later afterwards.
+    At most `ahead` runs are scheduled later than `now`; those and the newest `detailed` others get task runs and, once
+    running, log lines. The database's clock stands at `now` or later afterwards.
     """
     data = prepare_directory(data)
     with DirectoryLock(data) as lock:
@@ -103,7 +103,7 @@ def fill(data: Path, runs: int, rng: random.Random, now: datetime, *, detailed: 
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN EXCLUSIVE")
         dropped = _drop_derived(connection)
-        _insert(connection, Rows(connection, flows, rng, now), runs, detailed)
+        _insert(connection, Rows(connection, flows, rng, now, ahead), runs, detailed + ahead)
         _build_derived(connection, dropped)
         connection.execute("COMMIT")
         connection.execute("ANALYZE")
@@ -171,9 +171,15 @@ class Rows:
     """Makes the rows of runs and of their states, oldest run first."""
 
     def __init__(
-        self, connection: sqlite3.Connection, flows: list[tuple[Kind, str, str]], rng: random.Random, now: datetime
+        self,
+        connection: sqlite3.Connection,
+        flows: list[tuple[Kind, str, str]],
+        rng: random.Random,
+        now: datetime,
+        ahead: int,
     ) -> None:
         self.rng = rng
+        self.ahead = ahead
         self.now = now.timestamp()
         self.change_seq = int(connection.execute("SELECT change_seq FROM store_clock").fetchone()[0])
         weights = [1 / kind.every_s for kind, _, _ in flows]
@@ -182,7 +188,7 @@ class Rows:
 
     def runs(self, count: int) -> Iterator[Made]:
         """Yield runs, scheduled one after the other, the last ones ahead of now."""
-        rng, ahead = self.rng, min(count // 50, AHEAD)
+        rng, ahead = self.rng, min(count // 50, self.ahead)
         first_at = self.now - (count - ahead) * self._mean_gap_s
         for number in range(count):
             kind, flow_id, tenant_id = self._flows[rng.getrandbits(12)]
@@ -252,7 +258,7 @@ def _drop_derived(connection: sqlite3.Connection) -> list[str]:
 
 def _insert(connection: sqlite3.Connection, rows: Rows, count: int, detailed: int) -> None:
     run_sql, state_sql = insert_sql("flow_run", RUN_COLUMNS), insert_sql("flow_run_state", STATE_COLUMNS)
-    newest: deque[Made] = deque(maxlen=detailed + AHEAD)
+    newest: deque[Made] = deque(maxlen=detailed)
     made = rows.runs(count)
     while batch := list(itertools.islice(made, BATCH)):
         connection.executemany(run_sql, [each.run for each in batch])
