@@ -87,7 +87,7 @@ class FlowScreen(_Linked[T]):
     """A full screen: subclasses give `body()`, call `show_title`, and may override `status_left` and `status_right`."""
 
     DEFAULT_CSS = """
-    FlowScreen { layers: base band; layout: vertical; background: $background; }
+    FlowScreen { layout: vertical; background: $background; }
     FlowScreen.production { border-left: outer $bad; }
     FlowScreen #body { height: 1fr; width: 1fr; }
     """
@@ -143,14 +143,14 @@ class FlowModal(_Linked[T], ModalScreen[T]):
     """A dialog in a box over the screen below. Nothing that happens on the server closes or retargets it."""
 
     DEFAULT_CSS = """
-    FlowModal { layers: base band; align: center middle; background: $background 60%; }
+    FlowModal { align: center middle; background: $background 60%; }
     FlowModal:ansi { background: ansi_default; }
     FlowModal > #box {
         width: 76; max-width: 96%; height: auto; max-height: 90%;
         border: round $border; background: $surface; padding: 0 1; border-title-color: $foreground;
     }
     FlowModal.production > #box { border: heavy $bad; }
-    FlowModal > ConnectionBar { width: 100%; }
+    FlowModal > ConnectionBar { width: 100%; dock: top; }
     """
     letters_are_keys = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from textual.content import Content
 
@@ -34,11 +35,17 @@ def server_name(session: Session, *, short: bool = False) -> Content:
         parts.append(Content("PROD"))
     if capabilities and not short:
         parts.append(Content(str(capabilities.kind)))
-    if address and not short:
+    if address and address != session.profile.name and not short:
         parts.append(Content(one_line(address, 40)))
     if not session.profile.verify:
         parts.append(Content.styled("NOT VERIFIED", "$error bold"))
     return Content(" · ").join(parts)
+
+
+def command_server(session: Session) -> str:
+    """Return what a command names this server by: its profile, or its URL where it was given as one."""
+    profile = session.profile
+    return profile.url if profile.url and profile.name == urlsplit(profile.url).netloc else profile.name
 
 
 def mode(session: Session) -> str:
@@ -85,20 +92,18 @@ def band(session: Session, *, letters_are_keys: bool) -> tuple[Content, ...]:
     since = ""
     if link.since:
         since = f" since {link.since.astimezone(zone):%H:%M:%S} ({duration(now - link.since)})"
-    first = f"{_HEADLINES[link.phase]}{since}: {one_line(link.reason, 160)}"
+    shown = "nothing to show yet; changes are off"
     if link.last_data_at:
         shown = f"showing data from {link.last_data_at.astimezone(zone):%H:%M:%S}; changes are off"
-    else:
-        shown = "nothing to show yet; changes are off"
     next_try = "trying now …"
     if link.next_try_at:
         next_try = f"next try in {duration(max((link.next_try_at - now).total_seconds(), 0))}"
-    keys: list[Content | str] = [Content.styled("ctrl+r", "bold"), " Try now"]
+    keys: list[Content | str] = [f"{shown}   ", Content.styled("ctrl+r", "bold"), " Try now"]
     if letters_are_keys:
         keys += ["  ", Content.styled("C", "bold"), " Switch"]
     return (
-        Content.styled(first, "bold"),
-        Content(f"{shown} · {next_try}"),
+        Content.styled(f"✗ {_HEADLINES[link.phase]}{since} · {next_try}", "bold"),
+        Content(one_line(link.reason)),
         Content.assemble(*keys),
     )
 

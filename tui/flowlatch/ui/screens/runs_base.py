@@ -155,7 +155,7 @@ class RunsBase(Taking[None]):
     def on_link_changed(self, message: LinkChanged) -> None:
         """Dim what may be old."""
         self.restyle()
-        self.show_counts()
+        self._rows_changed(set())
 
     def on_tick(self, message: Tick) -> None:
         """Repaint ages that are another text now."""
@@ -179,7 +179,7 @@ class RunsBase(Taking[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Find room for the pane and the chart, or take it back."""
         self.set_class(event.size.width >= WIDE, "-wide")
-        pane_width = max(min(event.size.width // 2 - 2, 80), 48)
+        pane_width = max(min(event.size.width * 42 // 100, 80), 46)
         self.query_one("#pane").styles.width = pane_width
         self.tally.has_trend = event.size.width >= ROOMY
         self.tally.refresh()

@@ -27,7 +27,7 @@ class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
         Binding("escape,q", "close", "Close"),
         Binding("j", "down", "Down", show=False),
         Binding("k", "up", "Up", show=False),
-        Binding("space", "toggle", "Show or hide"),
+        Binding("space", "toggle_column", "Show or hide"),
         Binding("J,shift+down", "move(1)", "Move down"),
         Binding("K,shift+up", "move(-1)", "Move up"),
         Binding("d", "default", "Default"),
@@ -68,7 +68,7 @@ class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
     def _here(self) -> int:
         return self.query_one(OptionList).highlighted or 0
 
-    def action_toggle(self) -> None:
+    def action_toggle_column(self) -> None:
         """Show or hide the column under the cursor."""
         name = self._order[self._here()]
         if name in self._shown and name not in FIXED:

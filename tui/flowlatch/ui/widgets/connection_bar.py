@@ -12,7 +12,7 @@ class ConnectionBar(Widget):
     DEFAULT_CSS = """
     ConnectionBar {
         display: none; height: 3; width: 1fr; padding: 0 1;
-        background: $bad; color: $bad-text; dock: top; layer: band;
+        background: $bad; color: $bad-text;
     }
     ConnectionBar.-shown { display: block; }
     ConnectionBar.-calm { background: $panel; color: $muted; height: 1; }

@@ -78,15 +78,14 @@ class StateTabs(Widget):
     def _placed(self) -> list[tuple[int, int, str, str]]:
         """Return (column, index, title, number) of the tabs that fit; the active one always does."""
         width = self.content_size.width - (self._chart().cell_length + SPACE if self._trend else 0)
+        labels = self._labels()
         chosen: list[tuple[int, str, str]] = []
-        for label in self._labels():
-            if self._width([*chosen, label]) > width:
-                if label[0] == self._active:
-                    while chosen and self._width([*chosen, label]) > width:
-                        chosen.pop()
-                    chosen.append(label)
-                continue
-            chosen.append(label)
+        while len(chosen) < len(labels) and self._width([*chosen, labels[len(chosen)]]) <= width:
+            chosen.append(labels[len(chosen)])
+        if self._active is not None and self._active >= len(chosen):
+            while chosen and self._width([*chosen, labels[self._active]]) > width:
+                chosen.pop()
+            chosen.append(labels[self._active])
         placed, column = [], 0
         for index, title, number in chosen:
             placed.append((column, index, title, number))
