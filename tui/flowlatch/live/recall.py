@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from flowlatch.text import clean
@@ -42,4 +43,5 @@ class Recall:
                 file.write("".join(f"{line}\n" for line in self.lines))
             os.replace(beside, self._path)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink()

@@ -86,7 +86,7 @@ class FlowsScreen(Listing[Flow]):
         return Content("\n").join(lines)
 
     def on_rows_chosen(self, message: Rows.Chosen) -> None:
-        """Enter or a double click lists the runs."""
+        """A double click lists the runs, as enter does."""
         self.action_show_runs()
 
     def action_show_runs(self) -> None:

@@ -22,7 +22,7 @@ from flowlatch.ui.format import fit
 from flowlatch.ui.screens.base import FlowModal
 from flowlatch.ui.widgets.line_view import LineView, Span
 
-KEY_CELLS = 18
+KEY_CELLS = 14
 SCREEN = "This screen"
 UNTOLD = frozenset({"page_left", "page_right", "screen.copy_text"})
 """Actions of the toolkit that do nothing here."""
@@ -193,7 +193,7 @@ class HelpScreen(FlowModal[None]):
         """Search field and list."""
         yield Input(placeholder="type to search: cancel, ctrl+d, state …", compact=True, id="search")
         yield HelpList(id="list")
-        yield Static(Content("↑ ↓ scroll   esc closes   keys can be changed in [keys] of config.toml"), id="hint")
+        yield Static(Content("↑ ↓ scroll   esc closes   [keys] in config.toml changes keys"), id="hint")
 
     def on_mount(self) -> None:
         """Show everything."""

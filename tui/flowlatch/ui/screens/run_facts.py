@@ -11,10 +11,12 @@ from flowlatch.live.parties import party
 from flowlatch.model.run import FlowRun
 from flowlatch.model.state import State
 from flowlatch.text import DETAIL_LIMIT, one_line
-from flowlatch.ui.format import duration, foreign_content, run_duration_s, run_title, state_content
+from flowlatch.ui.format import duration, foreign_content, run_duration_s, state_content
 from flowlatch.ui.screens.times import Times
 
 LABEL_CELLS = 9
+FLOW_CELLS = 28
+"""Characters of a name in the top line, so that version and state have their place at 80 columns."""
 MESSAGE_LINES = 3
 
 
@@ -24,9 +26,10 @@ def title(detail: RunDetail, times: Times) -> Content:
     if run is None:
         return Content(f"run {one_line(detail.run_id, 40)}")
     late = run.late_by(times.now) is not None
-    parts = [Content(run_title(run)), Content(f"v{run.version}"), state_content(run.state, is_late=late)]
+    name = f"{one_line(run.flow_name, FLOW_CELLS) or '?'} / {one_line(run.name, FLOW_CELLS) or run.id[:8]}"
+    parts = [Content(name), Content(f"v{run.version}"), state_content(run.state, is_late=late)]
     if detail.is_gone:
-        parts.append(Content.styled("DELETED", "$state-late bold"))
+        parts.insert(0, Content.styled("DELETED", "$state-late bold"))
     return Content(" · ").join(parts)
 
 

@@ -54,8 +54,10 @@ class JsonView(LineView):
         self._value, self._has_value = value, True
         self._rebuild()
 
-    def _rebuild(self) -> None:
-        here = self._shown[self.cursor].path if self.cursor < len(self._shown) else None
+    def _rebuild(self, here: Path | None = None) -> None:
+        """Write the lines anew, with the cursor on the one it was on, or on that of `here`."""
+        if here is None and self.cursor < len(self._shown):
+            here = self._shown[self.cursor].path
         self._shown = json_tree.nodes(self._value, self._folded, revealed=self.revealed)
         if here is not None:
             self.cursor = next((row for row, node in enumerate(self._shown) if node.path == here), self.cursor)
@@ -88,7 +90,7 @@ class JsonView(LineView):
         if not isinstance(json_tree.at(self._value, path), dict | list):
             path = path[:-1]
         self._folded ^= {path}
-        self._rebuild()
+        self._rebuild(path)
 
     def action_fold_all(self) -> None:
         """Fold everything to the first level; when it is, unfold everything."""

@@ -103,7 +103,7 @@ class LogView(LineView):
         self._add_rows(0)
         self.lines_changed()
         if held is not None and not self.settings.follow:
-            row = next((row for row, (index, _) in enumerate(self._rows) if self._lines[index] is held), None)
+            row = next((row for row, (index, _) in enumerate(self._rows) if _is_same(self._lines[index], held)), None)
             if row is not None:
                 self.cursor = row
                 self.go_to_top(row - offset)
@@ -230,6 +230,11 @@ class LogView(LineView):
         if settings != self.settings:
             self.settings = settings
             self.post_message(self.Changed())
+
+
+def _is_same(one: LogLine, other: LogLine) -> bool:
+    """True for the same line, also when it was read anew."""
+    return one.id == other.id if one.id else one == other
 
 
 def rank(level: str) -> int:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
-from textual.binding import BindingType
 from textual.message import Message
 
-from flowlatch.ui import keys
 from flowlatch.ui.format import fit
 from flowlatch.ui.widgets.line_view import LineView, Span
 
@@ -42,11 +39,9 @@ class Row:
 class Rows(LineView):
     """A table under a cursor that stays on its row's key. The heading is a line of its own (`heading`)."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [keys.CHOOSE]
-
     @dataclass
     class Chosen(Message):
-        """Enter or a double click on a row."""
+        """A double click on a row."""
 
         key: str
 
@@ -111,12 +106,7 @@ class Rows(LineView):
         """Measure anew."""
         self._measure()
 
-    def action_choose(self) -> None:
-        """Say that this row was chosen."""
-        if self.chosen is not None:
-            self.post_message(self.Chosen(self.chosen))
-
     def on_click(self, event: events.Click) -> None:
         """A second click on a row chooses it; the first went there."""
-        if event.chain == 2:
-            self.action_choose()
+        if event.chain == 2 and self.chosen is not None:
+            self.post_message(self.Chosen(self.chosen))
