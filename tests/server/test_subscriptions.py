@@ -356,6 +356,19 @@ async def test_a_silent_socket_is_pinged(socket: Socket) -> None:
     assert (await socket.get())["type"] == "pong"
 
 
+async def test_a_socket_that_is_told_things_all_the_time_is_pinged_too(
+    socket: Socket, wire: Wire, flow_id: str
+) -> None:
+    """A client that only listens has nothing else to show that it lives."""
+    await socket.subscribe()
+    await socket.changes()
+    async with asyncio.timeout(2 * WAIT_S):
+        while not socket.pings:
+            await asyncio.to_thread(wire.create_run, flow_id)
+            await socket.changes()
+    assert socket.pings == 1
+
+
 async def test_queries_and_mutations_are_answered_too(socket: Socket, flow_id: str) -> None:
     await socket.subscribe("q", "query { hello }")
     assert (await socket.get())["payload"]["data"]["hello"]

@@ -183,15 +183,22 @@ class Socket:
         await self._raw_send({"type": "websocket.send", "text": f'{{"type":"{kind}"{named}{carried}}}'})
 
     async def _watch(self) -> None:
-        """Ping a silent connection, so that the client knows that it lives; end one whose client has gone silent."""
+        """Ping a connection on which either side was silent; end one whose client has gone silent for long.
+
+        A busy feed is no reason not to ask: a client that is only told things has nothing else to answer.
+        """
         loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         while True:
             now = loop.time()
             if now - self._heard_at > DEAD_S:
                 raise Ended(1000, "no sign of life")
-            if now - self._sent_at >= SILENCE_S:
+            due_at = min(self._sent_at, max(self._heard_at, asked_at)) + SILENCE_S
+            if now >= due_at:
+                asked_at = now
                 await self._send("ping")
-            await asyncio.sleep(max(SILENCE_S - (loop.time() - self._sent_at), 0.1))
+            else:
+                await asyncio.sleep(max(due_at - now, 0.1))
 
     # ---- operations ----------------------------------------------------------------------------------------------
 
