@@ -21,7 +21,7 @@ def test_a_new_run() -> None:
         idempotency_key="mine",
         flow_run_name="amber",
     )
-    line = create_command(new, flow="etl orders", profile="prod", at="2026-12-01T00:00:00Z")
+    line = create_command(new, flow="etl orders", server="prod", at="2026-12-01T00:00:00Z")
     assert shlex.split(line) == [
         *("flowlatch", "--profile", "prod", "runs", "create", "etl orders"),
         *("--param", "day=2026-11-22", "--param", "limit=10", "--param", "note=two words", "--param", "password=***"),
@@ -38,9 +38,15 @@ def test_keys() -> None:
 def test_a_state_and_a_verb() -> None:
     line = set_state_command("r1", 7, StateDraft(type="Failed", message="it's stuck"))
     assert shlex.split(line) == [
-        *("flowlatch", "runs", "set-state", "r1", "Failed", "-m", "it's stuck", "--expect-version", "7")
+        *("flowlatch", "--profile", "local", "runs", "set-state", "r1"),
+        *("Failed", "-m", "it's stuck", "--expect-version", "7"),
     ]
-    assert run_command("cancel", "r1", profile="prod") == "flowlatch --profile prod runs cancel r1"
+    assert run_command("cancel", "r1", server="prod") == "flowlatch --profile prod runs cancel r1"
+
+
+def test_a_server_without_a_profile_is_named_by_its_url() -> None:
+    line = run_command("show", "r1", server="http://127.0.0.1:4200")
+    assert line == "flowlatch --server http://127.0.0.1:4200 runs show r1"
 
 
 def test_control_characters_are_written_out() -> None:

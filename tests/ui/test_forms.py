@@ -105,7 +105,7 @@ async def test_creates_a_run_with_what_was_typed(desk: Desk) -> None:
     await desk.deck.write("2026-11-22")
     await desk.deck.press("tab", "right", "right", "tab")
     await desk.deck.write("7")
-    await desk.deck.shows("--param", "day=2026-11-22", "region=us", "limit=7")
+    await desk.deck.shows("flowlatch --server http://127.0.0.1:", "day=2026-11-22", "region=us")
     await desk.deck.press("ctrl+s")
     await desk.deck.screen(CreatedScreen)
     await desk.deck.shows("Created", "the key ends", "Open the run")

@@ -40,17 +40,17 @@ def _line(words: Sequence[str]) -> str:
     return " ".join(quoted(word) for word in words)
 
 
-def server_options(profile: str, default_profile: str = "local") -> list[str]:
-    """Return the option that names the server, none for the default one."""
-    return [] if profile == default_profile else ["--profile", profile]
+def server_options(server: str) -> list[str]:
+    """Return the option that names the server, a profile's name or a URL: always, so that no default can mislead."""
+    return ["--server" if "://" in server else "--profile", server]
 
 
-def create_command(new: NewRun, *, flow: str, profile: str = "local", at: str = "", has_own_key: bool = True) -> str:
+def create_command(new: NewRun, *, flow: str, server: str = "local", at: str = "", has_own_key: bool = True) -> str:
     """Return the command that creates this run. Values of secret parameters are replaced by `***`.
 
     `at` is the start as typed or as ISO 8601; an automatic key is left out, the command makes its own.
     """
-    words = ["flowlatch", *server_options(profile), "runs", "create", flow]
+    words = ["flowlatch", *server_options(server), "runs", "create", flow]
     for name, value in (new.parameters or {}).items():
         words += ["--param", f"{name}={HIDDEN if is_secret(name) else _value(value)}"]
     if at:
@@ -66,17 +66,17 @@ def create_command(new: NewRun, *, flow: str, profile: str = "local", at: str = 
     return _line(words)
 
 
-def set_state_command(run_id: str, version: int, draft: StateDraft, *, profile: str = "local") -> str:
+def set_state_command(run_id: str, version: int, draft: StateDraft, *, server: str = "local") -> str:
     """Return the command that sets this state on that version."""
-    words = ["flowlatch", *server_options(profile), "runs", "set-state", run_id, draft.type]
+    words = ["flowlatch", *server_options(server), "runs", "set-state", run_id, draft.type]
     if draft.message:
         words += ["-m", draft.message]
     return _line([*words, "--expect-version", str(version)])
 
 
-def run_command(verb: str, run_id: str, *, profile: str = "local") -> str:
+def run_command(verb: str, run_id: str, *, server: str = "local") -> str:
     """Return `flowlatch runs VERB ID`, for show, cancel, retry, delete, logs, history, watch."""
-    return _line(["flowlatch", *server_options(profile), "runs", verb, run_id])
+    return _line(["flowlatch", *server_options(server), "runs", verb, run_id])
 
 
 def _value(value: Any) -> str:

@@ -24,7 +24,7 @@ class ConfirmScreen(FlowModal[bool]):
     ConfirmScreen #typed-label { margin: 1 0 0 0; color: $muted; }
     ConfirmScreen .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
     ConfirmScreen Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
-    ConfirmScreen Button:focus { background: $cursor; color: $cursor-text; text-style: bold; }
+    ConfirmScreen Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
 
     def __init__(

@@ -173,7 +173,7 @@ def kind_words(conflict: Conflict, me: str) -> Content:
         case ConflictKind.DECIDED:
             words = f"! {_decider(conflict, me)} decided meanwhile; applying yours overrides that."
             if theirs.is_finished:
-                words += f" {_finished(to)}"
+                words += f"\n  {_finished(to)}"
         case ConflictKind.OLDER:
             words = (
                 f"! The server is behind what you saw (v{theirs.version}, not v{conflict.base.version}): a restored"

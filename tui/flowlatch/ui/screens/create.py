@@ -34,6 +34,7 @@ from flowlatch.ui.screens.create_fields import (
     start_from,
 )
 from flowlatch.ui.screens.form import worded
+from flowlatch.ui.screens.link_text import command_server
 from flowlatch.ui.screens.new_run import NewRunForm
 from flowlatch.ui.screens.schedule import ScheduleScreen
 from flowlatch.ui.widgets.choice import Choice, Option
@@ -269,7 +270,7 @@ class CreateScreen(NewRunForm[None]):
         has_own = self.query_one(KeyField).kind == OWN
         at = self.start.wire if self.start else ""
         name = self.flow.name if self.flow else ""
-        return create_command(new, flow=name, profile=self.session.profile.name, at=at, has_own_key=has_own)
+        return create_command(new, flow=name, server=command_server(self.session), at=at, has_own_key=has_own)
 
     def action_copy_command(self) -> None:
         """Copy the command line."""

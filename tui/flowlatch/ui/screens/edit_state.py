@@ -42,7 +42,7 @@ from flowlatch.ui.screens.edit_words import (
     will_do,
 )
 from flowlatch.ui.screens.form import worded
-from flowlatch.ui.screens.link_text import lock
+from flowlatch.ui.screens.link_text import command_server, lock
 from flowlatch.ui.screens.run_form import RunForm
 from flowlatch.ui.screens.schedule_view import until
 from flowlatch.ui.widgets.choice import Choice
@@ -64,7 +64,8 @@ class EditStateScreen(RunForm[None]):
         keys.CLOSE,
     ]
     DEFAULT_CSS = """
-    EditStateScreen #will-do { margin: 1 0 0 0; border-top: solid $rule; }
+    EditStateScreen #will-do-field { margin: 1 0 0 0; border-top: solid $rule; }
+    EditStateScreen #will-do { width: 1fr; height: auto; }
     """
     draft_kind = DraftKind.EDIT
 
@@ -93,7 +94,7 @@ class EditStateScreen(RunForm[None]):
                     now=self.session.now,
                     is_reason_required=self.session.profile.reason_required,
                 )
-                yield Static(Content(""), id="will-do", classes="words", markup=False)
+                yield Field("will do", Static(Content(""), id="will-do", markup=False), id="will-do-field")
                 yield Static(Content(""), id="banner", markup=False)
             with VerticalScroll(id="side", can_focus=False):
                 yield Static(Content(""), id="history", markup=False)
@@ -163,7 +164,7 @@ class EditStateScreen(RunForm[None]):
             start_text = f"at {clock(start.at, zone)}, {until(start.at, now)}"
             self.typed.show_start(f"{start.wire}  {until(start.at, now)}")
         words = will_do(self.base, draft, start_text=start_text)
-        self.query_one("#will-do", Static).update(Content.assemble(("will do    ", "$muted"), words))
+        self.query_one("#will-do", Static).update(words)
         super().show_all()
 
     def status_right(self) -> Content:
@@ -303,7 +304,7 @@ class EditStateScreen(RunForm[None]):
         if draft is None:
             self.notify("choose a state first", severity="warning", markup=False)
             return
-        line = set_state_command(self.base.run_id, self.base.version, draft, profile=self.session.profile.name)
+        line = set_state_command(self.base.run_id, self.base.version, draft, server=command_server(self.session))
         self.post_message(CopyText(line, "command"))
 
     def action_editor(self) -> None:

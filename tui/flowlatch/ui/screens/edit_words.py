@@ -35,7 +35,9 @@ def will_do(base: Base, draft: StateDraft | None, *, start_text: str = "") -> Co
 
 def _effects(now: State, to: str, start_text: str) -> list[str]:
     words: list[str] = []
-    if now.is_finished and is_finished(to):
+    if now.name == to:
+        words.append("The state stays; only what is said about it changes.")
+    elif now.is_finished and is_finished(to):
         words.append("It recolours a finished run; nothing runs again.")
     elif now.is_finished:
         words.append("It revives a finished run.")
@@ -80,7 +82,7 @@ def history_content(states: Sequence[State], zone: tzinfo, width: int, *, me: st
     parts: list[Content | str | tuple[str, str]] = [("History\n", "bold")]
     for state in reversed(states):
         at = clock(state.timestamp, zone, seconds=True) if state.timestamp else "-"
-        mark = "  < your base" if state.version == base_version else ""
+        mark = "  < base" if state.version == base_version else ""
         parts += [
             (f"v{state.version:<3}", "$muted"),
             f"{at}  ",

@@ -7,30 +7,38 @@ import asyncio
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from flowlatch.live.journal import Entry, Side
 from flowlatch.live.session import Session
 from flowlatch.model.run import RunId
 from flowlatch.text import one_line
 from flowlatch.ui import keys
-from flowlatch.ui.format import fit, short_stamp, stamp
+from flowlatch.ui.format import short_stamp, stamp
 from flowlatch.ui.messages import CopyText, OpenRun
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.form import worded
+from flowlatch.ui.widgets.rows import Column, Row, Rows
 
 SHOWN = 500
-STYLES = {
-    "applied": "$state-success",
-    "created": "$state-success",
-    "existing": "$state-success",
-    "agreed": "$state-success",
-    "conflict": "$state-late",
-    "refused": "$state-failed",
-    "gone": "$state-failed",
-    "not sent": "$muted",
+LOOKS = {
+    "applied": "success",
+    "created": "success",
+    "existing": "success",
+    "agreed": "success",
+    "conflict": "late",
+    "refused": "failed",
+    "gone": "failed",
+    "not sent": "muted",
 }
+"""Outcome → look; whatever is not listed is open and stands out."""
+COLUMNS = (
+    Column("WHEN", limit=16),
+    Column("ACT", limit=11),
+    Column("OUTCOME", limit=10),
+    Column("CHANGE", limit=36, from_width=70),
+    Column("RUN (FLOW)", is_last=True),
+)
 
 
 class JournalScreen(FlowScreen[None]):
@@ -39,13 +47,11 @@ class JournalScreen(FlowScreen[None]):
     BINDINGS = [
         worded(keys.OPEN, "Open the run"),
         worded(keys.COPY_VALUE, "Copy id"),
-        keys.CURSOR_DOWN,
-        keys.CURSOR_UP,
         worded(keys.REFRESH, "Refresh"),
         worded(keys.CLOSE, "Back"),
     ]
     DEFAULT_CSS = """
-    JournalScreen OptionList { height: 1fr; border: none; background: $background; padding: 0 1; }
+    JournalScreen #heading { height: 1; color: $muted; }
     JournalScreen #detail { height: 6; padding: 0 1; border-top: solid $rule; }
     """
 
@@ -55,14 +61,19 @@ class JournalScreen(FlowScreen[None]):
 
     def body(self) -> ComposeResult:
         """The list, and the chosen act in full."""
-        yield OptionList(markup=False, compact=True)
+        yield Static(Content(""), id="heading", markup=False)
+        yield Rows(COLUMNS, id="acts")
         yield Static(Content(""), id="detail", markup=False)
 
     def on_mount(self) -> None:
         """Read the file."""
         self.show_title(Content("Journal"))
-        self.query_one(OptionList).focus()
+        self.query_one(Rows).focus()
         self.action_refresh()
+
+    def on_resize(self) -> None:
+        """The columns have other widths."""
+        self.call_after_refresh(self._show)
 
     def action_refresh(self) -> None:
         """Read the file anew."""
@@ -70,37 +81,42 @@ class JournalScreen(FlowScreen[None]):
 
     async def _load(self) -> None:
         self.entries = await asyncio.to_thread(self.session.journal.entries, SHOWN)
-        shown = self.query_one(OptionList)
-        shown.clear_options()
-        shown.add_options([Option(self._line(entry)) for entry in self.entries])
-        if self.entries:
-            shown.highlighted = 0
-        else:
-            self.query_one("#detail", Static).update(Content("nothing was done from here yet"))
+        self._show()
+
+    def _show(self) -> None:
+        if not self.is_open:
+            return
+        table = self.query_one(Rows)
+        table.show([self._row(entry) for entry in self.entries])
+        self.query_one("#heading", Static).update(Content(table.heading if self.entries else ""))
+        self._show_detail()
         self.show_link()
 
-    def _line(self, entry: Entry) -> Content:
+    def _row(self, entry: Entry) -> Row:
         zone, now = self.session.local_zone, self.session.local_now()
-        outcome = entry.outcome or "NO OUTCOME"
-        return Content.assemble(
-            (fit(short_stamp(entry.at, now, zone), 16), "$muted"),
-            fit(entry.action.replace("_", " "), 11),
-            Content.styled(fit(one_line(outcome, 20), 11), STYLES.get(entry.outcome, "$state-late bold")),
-            fit(f"{_side(entry.before)} → {_side(entry.after)}", 32) if entry.before or entry.after else fit("", 32),
-            "  ",
-            one_line(entry.run, 80),
+        change = f"{_side(entry.before)} → {_side(entry.after)}" if entry.before or entry.after else ""
+        return Row(
+            entry.id,
+            (
+                (short_stamp(entry.at, now, zone), "muted"),
+                (one_line(entry.action.replace("_", " "), 12), ""),
+                (one_line(entry.outcome or "NO OUTCOME", 20), LOOKS.get(entry.outcome, "late")),
+                (change, ""),
+                (_run_first(entry.run), ""),
+            ),
         )
 
     @property
     def chosen(self) -> Entry | None:
         """The act under the cursor."""
-        place = self.query_one(OptionList).highlighted
-        return self.entries[place] if place is not None and place < len(self.entries) else None
+        key = self.query_one(Rows).chosen
+        return next((entry for entry in self.entries if entry.id == key), None)
 
-    @on(OptionList.OptionHighlighted)
-    def _highlighted(self) -> None:
+    @on(Rows.Moved)
+    def _show_detail(self) -> None:
         entry = self.chosen
         if entry is None:
+            self.query_one("#detail", Static).update(Content("nothing was done from here yet"))
             return
         zone = self.session.local_zone
         ended = f", answered {stamp(entry.finished_at, zone)}" if entry.finished_at else ", no outcome was written down"
@@ -115,8 +131,8 @@ class JournalScreen(FlowScreen[None]):
             )
         )
 
-    @on(OptionList.OptionSelected)
-    def _selected(self) -> None:
+    @on(Rows.Chosen)
+    def _row_chosen(self) -> None:
         self.action_open_run()
 
     def action_open_run(self) -> None:
@@ -136,14 +152,6 @@ class JournalScreen(FlowScreen[None]):
         if entry is not None and entry.run_id:
             self.post_message(CopyText(entry.run_id, "id"))
 
-    def action_cursor_down(self) -> None:
-        """Move down."""
-        self.query_one(OptionList).action_cursor_down()
-
-    def action_cursor_up(self) -> None:
-        """Move up."""
-        self.query_one(OptionList).action_cursor_up()
-
     def action_close(self) -> None:
         """Go back."""
         self.dismiss(None)
@@ -153,6 +161,12 @@ class JournalScreen(FlowScreen[None]):
         if self.session.journal.problem:
             return Content.styled(self.session.journal.problem, "$error")
         return Content(f"{len(self.entries)} acts · {one_line(self.session.journal.path, 60)}")
+
+
+def _run_first(title: str) -> str:
+    """Return `run (flow)` of `flow / run`: where it is cut, the run is what tells."""
+    flow, _, run = one_line(title, 160).rpartition(" / ")
+    return f"{run} ({flow})" if flow else run
 
 
 def _side(side: Side | None) -> str:

@@ -38,7 +38,7 @@ class RunQuestion(FlowModal[None]):
     RunQuestion #typed-label { margin: 1 0 0 0; color: $muted; }
     RunQuestion .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
     RunQuestion Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
-    RunQuestion Button:focus { background: $cursor; color: $cursor-text; text-style: bold; }
+    RunQuestion Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
     title_words = "?"
     yes_words = "Yes"

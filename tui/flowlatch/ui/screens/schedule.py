@@ -45,7 +45,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
     ScheduleScreen #which-field { display: none; }
     ScheduleScreen.-twice #which-field { display: block; }
     ScheduleScreen #preview { height: auto; margin: 1 0; border-top: solid $rule; border-bottom: solid $rule; }
-    ScheduleScreen #tries { height: auto; color: $muted; }
+    ScheduleScreen #tries { width: 1fr; height: auto; color: $muted; }
     """
     draft_kind = DraftKind.SCHEDULE
 
@@ -80,8 +80,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
                 which = [Option(EARLIER, "the first"), Option(LATER, "the second")]
                 yield Field("Which", Choice(which, id="which"), id="which-field")
                 yield Static(Content(""), id="preview", markup=False)
-                tries = Content.assemble(("Try        ", "$muted"), " · ".join(EXAMPLES))
-                yield Static(tries, id="tries", markup=False)
+                yield Field("Try", Static(Content(" · ".join(EXAMPLES)), id="tries", markup=False))
             with VerticalScroll(id="side", can_focus=False):
                 yield Static(Content(""), id="week", markup=False)
 

@@ -20,6 +20,7 @@ from flowlatch.ui.messages import CopyText, OpenBulk, OpenUndo, ShowRuns
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.confirm import ConfirmScreen
 from flowlatch.ui.screens.export import ExportScreen
+from flowlatch.ui.screens.link_text import command_server
 from flowlatch.ui.screens.menu import Choice, MenuScreen
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ def copied(session: Session, run: FlowRun, letter: str) -> tuple[str, str]:
         case "k":
             return clean(run.idempotency_key or "", NAME_LIMIT), "" if run.idempotency_key else "it has none"
         case _:
-            return run_command("show", run.id, profile=session.profile.name), ""
+            return run_command("show", run.id, server=command_server(session)), ""
 
 
 def _brief(text: str) -> str:
