@@ -1,7 +1,7 @@
 """Writers over HTTP that outlive their server and remember what it acknowledged, and the check of it afterwards.
 
-Each writer creates runs under keys of its own and moves them to their end. Where an answer is lost it does what a careful
-client does: the create is sent again under its key; after a state change the run is read and compared.
+Each writer creates runs under keys of its own and moves them to their end. Where an answer is lost it does what a
+careful client does: the create is sent again under its key; after a state change the run is read and compared.
 """
 
 from __future__ import annotations
