@@ -122,6 +122,9 @@ class Noun(click.Group):
 
     command_class = Command
 
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **{"no_args_is_help": False, **attributes})
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order in which they were added."""
         return list(self.commands)

@@ -27,6 +27,8 @@ _COLOURS = {
 _BOLD, _DIM = "1", "2"
 _GAP = "  "
 _CELL_LIMIT = 64 * 1024
+MAX_CELLS = 60
+"""A column but the last is never wider than this on a terminal."""
 MIN_LAST_CELLS = 12
 """The last column is cut to the terminal's width, but never below this."""
 
@@ -124,6 +126,7 @@ class Output:
 
         widths = [max(cell_len(text) for text in column) for column in zip(*cells, strict=True)]
         widths = [max(width, len(column.title)) for width, column in zip(widths, columns, strict=True)]
+        widths[:-1] = [min(width, MAX_CELLS) for width in widths[:-1]]
         taken = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
         widths[-1] = min(widths[-1], max(self._width - taken, MIN_LAST_CELLS))
         if any(column.title for column in columns):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -14,6 +16,8 @@ from flowlatch.text import clean, one_line
 if TYPE_CHECKING:
     from flowlatch.cli.connect import Connection
     from flowlatch.model.run import LogLine, RunId
+
+T = TypeVar("T")
 
 LOG_POLL_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
@@ -55,10 +59,11 @@ class _Watcher:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                async for _ in self._connection.backend.watch(ids=[run_id]):
-                    pause_s = FIRST_PAUSE_S
-                    if await self._print_new(run_id):
-                        return
+                async with _closing(self._connection.backend.watch(ids=[run_id])) as batches:
+                    async for _ in batches:
+                        pause_s = FIRST_PAUSE_S
+                        if await self._print_new(run_id):
+                            return
             except Unreachable as error:
                 self._connection.out.note(f"{one_line(error)}; trying again in {pause_s:.0f} s")
                 await asyncio.sleep(pause_s)
@@ -88,6 +93,16 @@ class _Watcher:
         out.flush()
         self.has_succeeded = states[-1].category is Category.SUCCESS
         return states[-1].is_finished
+
+
+@asynccontextmanager
+async def _closing(stream: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close a stream that is left before its end, and with it its connection."""
+    try:
+        yield stream
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
 
 
 @click.command("logs", cls=Command)

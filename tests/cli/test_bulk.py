@@ -1,0 +1,97 @@
+"""Many runs by filter: listed, asked about, changed on their own versions, told run by run."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.support.pty import Terminal
+from tests.support.pty import flowlatch as command_line
+from tests.support.server import ServerProcess
+from tests.support.wire import Wire
+
+
+@pytest.fixture
+def runs(shared_wire: Wire) -> tuple[str, list[str]]:
+    """Return a filter for a flow of this test's own and the ids of its three runs: Failed, Failed, Success."""
+    name = f"bulk-{uuid.uuid4().hex[:8]}"
+    flow = shared_wire.create_flow(name)
+    ids = [shared_wire.create_run(flow, scheduled_start_time=f"2026-11-0{day}T00:00:00Z") for day in (1, 2, 3)]
+    for run_id, state in zip(ids, ("Failed", "Failed", "Success"), strict=True):
+        shared_wire.set_state(run_id, 1, state)
+    return f"flow:{name}", ids
+
+
+def test_a_dry_run_lists_and_writes_nothing(inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]) -> None:
+    text, ids = runs
+    done = inside("runs", "set-state", "Success", "--filter", f"{text} state:failed", "--dry-run", "--json")
+    assert (done.code, [row["id"] for row in done.rows]) == (0, [ids[1], ids[0]])
+    assert [shared_wire.run(run_id)["version"] for run_id in ids] == [2, 2, 2]
+
+
+def test_without_yes_a_script_is_told_and_nothing_is_written(
+    inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]
+) -> None:
+    text, ids = runs
+    done = inside("runs", "delete", "--filter", text, "--json")
+    assert (done.code, done.out, done.error["code"]) == (2, "", "BAD_INPUT")
+    assert "3 runs" in done.error["message"]
+    assert all(shared_wire.run(run_id) for run_id in ids)
+
+
+def test_each_run_gets_its_own_result(inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]) -> None:
+    text, ids = runs
+    done = inside(
+        "runs", "set-state", "Success", "-m", "checked", "--filter", f"{text} state:failed", "--yes", "--json"
+    )
+    assert (done.code, {row["id"]: row["outcome"] for row in done.rows}) == (0, dict.fromkeys(ids[:2], "applied"))
+    assert {row["base"]["version"] for row in done.rows} == {2}
+    assert [shared_wire.run(run_id)["state"] for run_id in ids] == ["Success"] * 3
+    refused = inside("runs", "cancel", "--filter", text, "--yes", "--json")
+    assert (refused.code, {row["outcome"] for row in refused.rows}) == (1, {"refused"})
+    retried = inside("runs", "retry", "--filter", text, "--yes", "--json")
+    assert {row["retry_of"] for row in retried.rows} == set(ids)
+    told = inside("runs", "delete", "--filter", text, "--yes")
+    assert (told.code, told.out.count("applied"), told.err) == (0, 6, "6 applied\n")
+
+
+def test_several_ids_are_a_bulk_too(inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]) -> None:
+    _, ids = runs
+    done = inside("runs", "set-state", *ids, "Running", "--json")
+    assert (done.code, sorted(row["id"] for row in done.rows)) == (0, sorted(ids))
+    assert {shared_wire.run(run_id)["state"] for run_id in ids} == {"Running"}
+
+
+def test_nothing_that_matches_is_no_failure(inside: Command) -> None:
+    done = inside("runs", "cancel", "--filter", "flow:nothing-of-this", "--yes")
+    assert (done.code, done.out, done.err) == (0, "", "no run matches\n")
+
+
+@pytest.mark.parametrize(("answer", "is_done"), [("\r", False), ("n\r", False), ("y\r", True)])
+def test_on_a_terminal_the_runs_are_shown_and_no_is_the_default(
+    answer: str, is_done: bool, shared_server: ServerProcess, shared_wire: Wire, runs: tuple[str, list[str]]
+) -> None:
+    text, ids = runs
+    words = ("runs", "set-state", "Running", "--filter", f"{text} state:failed")
+    with Terminal(command_line(*words), env=shared_server.env()) as terminal:
+        terminal.wait_for("set Running on 2 runs? [y/N]")
+        assert ids[0][:8] in terminal.text
+        assert "2 runs: 2 Failed" in terminal.text
+        terminal.write(answer)
+        assert terminal.wait_ended() == (0 if is_done else 2)
+    assert {shared_wire.run(run_id)["state"] for run_id in ids[:2]} == {"Running" if is_done else "Failed"}
+
+
+def test_over_twenty_runs_the_number_is_typed(shared_server: ServerProcess, shared_wire: Wire) -> None:
+    name = f"bulk-{uuid.uuid4().hex[:8]}"
+    flow = shared_wire.create_flow(name)
+    ids = [shared_wire.create_run(flow) for _ in range(21)]
+    words = ("runs", "cancel", "--filter", f"flow:{name}")
+    for typed, code in (("y\r", 2), ("21\r", 0)):
+        with Terminal(command_line(*words), env=shared_server.env()) as terminal:
+            terminal.wait_for("Type the number")
+            terminal.write(typed)
+            assert terminal.wait_ended() == code
+    assert {shared_wire.run(run_id)["state"] for run_id in ids} == {"Cancelled"}
