@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ from tests.support.waiting import eventually_async
 from tests.support.wire import Wire
 
 PARAMETERS = {"day": "2026-11-22", "db_password": "canary-x1", "deep": {"list": [1, 2, 3]}}
+
+
+def _note(asked: list[Any], message: Any) -> bool:
+    asked.append(message)
+    return True
+
+
+def _is_loaded(screen: RunScreen) -> bool:
+    return {Part.RUN, Part.HISTORY, Part.LOGS} <= set(screen.detail.loaded_at)
 
 
 class Made:
@@ -180,8 +190,9 @@ async def test_keys_that_change_something_ask_the_app_for_a_form(
 ) -> None:
     screen = run_screen(deck)
     asked: list[Any] = []
-    monkeypatch.setattr(screen, "post_message", lambda message: asked.append(message) or True)
-    await deck.app.run_action(next(b.action for k, b in screen._bindings if k == key), default_namespace=screen)
+    with monkeypatch.context() as patched:  # undone before the screen is told to close
+        patched.setattr(screen, "post_message", partial(_note, asked))
+        await deck.app.run_action(next(b.action for k, b in screen._bindings if k == key), default_namespace=screen)
     found = next(message for message in asked if isinstance(message, kind))
     run = getattr(found, "run", None) or getattr(found, "source", None) or (getattr(found, "runs", None) or [None])[0]
     assert run is None or run.id == made.id
@@ -303,9 +314,7 @@ async def test_hostile_text_is_shown_as_text_in_every_tab(shared_server: ServerP
             run_id = await asyncio.to_thread(make, text, number)
             deck.app.screen.post_message(OpenRun(RunId(run_id)))
             screen = await deck.screen(RunScreen)
-            await eventually_async(
-                lambda screen=screen: {Part.RUN, Part.HISTORY, Part.LOGS} <= set(screen.detail.loaded_at)
-            )
+            await eventually_async(partial(_is_loaded, screen))
             for tab in ("history", "logs", "params", "raw", "overview"):
                 screen.show_tab(tab)
                 await deck.pilot.pause()
