@@ -1,0 +1,60 @@
+"""A server full of hostile text, and what a terminal may be sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from flowlatch.text import clean
+from tests.support.hostile import ESCAPES, LOOKALIKES, MARKUP, SENDABLE, SHAPES
+from tests.support.pty import Terminal
+from tests.support.server import ServerProcess
+
+NAME_LIMIT = 1_000
+QUIET_S = 0.3
+"""A screen that has written nothing for so long has said what it had to say."""
+MODES = (1000, 1003, 1004, 1006, 1015, 1049, 2004, 2026, 25, 7)
+_MODES = b"|".join(str(mode).encode() for mode in MODES)
+KNOWN = re.compile(
+    rb"\x1b(?:\[[0-9;]*[mHJK]"
+    rb"|\[\?(?:" + _MODES + rb")[hl]"
+    rb"|\[\?(?:2026|2048)\$p"  # asks which of two modes the terminal knows
+    rb"|\[>[0-9]+u|\[<u"  # how keys are reported
+    rb"|\]22;[a-z-]*\x07)"  # shape of the mouse pointer
+)
+
+
+def unknown_bytes(raw: bytes) -> list[str]:
+    """Return what else than known sequences and harmless text was written to a terminal, with its surroundings."""
+    rest = KNOWN.sub(b"\n", raw).decode("utf-8", "surrogateescape")
+    acting = {char for char in set(rest) - set("\r\n\u200d\ufe0f") if clean(char, 8) != char}
+    return [repr(rest[max(0, at - 40) : at + 40]) for at in (rest.index(char) for char in sorted(acting))]
+
+
+def settle(terminal: Terminal, deadline_s: float = 5.0) -> str:
+    """Read until the screen is quiet and return it."""
+    for _ in range(int(deadline_s / QUIET_S)):
+        if not terminal.read_some(QUIET_S):
+            break
+    return terminal.text
+
+
+@pytest.fixture(scope="module")
+def hostile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose flows, runs, labels, parameters, messages and logs are hostile; the newest four hold it all."""
+    with ServerProcess(tmp_path_factory.mktemp("hostile"), "--no-scheduler") as server:
+        wire = server.wire()
+        shapes = {name: text for name, text in SHAPES.items() if len(text) < 100}
+        texts = [text for text in SENDABLE.values() if text and len(text) <= NAME_LIMIT]
+        joined = ["".join(t for t in group.values() if t in texts) for group in (shapes, MARKUP, LOOKALIKES, ESCAPES)]
+        flow_id = ""
+        for number, text in enumerate([*texts, *joined]):
+            if number % 4 == 0 or text in joined:
+                flow_id = wire.create_flow(text[:NAME_LIMIT], [{"name": "text"}, {"name": text[:200]}])
+            parameters = {"text": text, text[:200]: [text]}
+            run_id = wire.create_run(flow_id, flow_run_name=text, parameters=parameters, labels=[text[:200]])
+            wire.set_state(run_id, 1, "Running", text)
+            wire.log(run_id, text, f"\n{text}")
+        yield server
