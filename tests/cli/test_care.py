@@ -169,7 +169,7 @@ def test_the_dashboard_is_served_to_a_browser(shared_server: ServerProcess, tmp_
             return ""
 
     try:
-        assert "<title>flowlatch</title>" in eventually(page, 20, "the page")
+        assert f"ws://127.0.0.1:{port}/ws" in eventually(page, 20, "the page")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)

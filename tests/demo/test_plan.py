@@ -1,0 +1,66 @@
+"""The demo's past and its flows: believable, and the same for the same seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from flowlatch.demo.flows import FLOWS, SampleFlow, serialized
+from flowlatch.demo.plan import DAYS, PAST_ENDS, RUNS, late, past
+from flowlatch.model.params import read_value, show_value
+from flowlatch.model.state import StateType, is_finished
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def test_the_same_seed_gives_the_same_past_and_another_one_another() -> None:
+    assert past(7, NOW) == past(7, NOW)
+    assert late(7, NOW) == late(7, NOW)
+    assert past(7, NOW) != past(8, NOW)
+
+
+def test_the_past_is_some_weeks_of_runs_latest_first() -> None:
+    runs = past(1, NOW)
+    due = [run.due_at for run in runs]
+    assert len(runs) == RUNS
+    assert due[0] <= NOW - PAST_ENDS
+    assert timedelta(days=DAYS - 1) < NOW - due[-1] < timedelta(days=DAYS + 1)
+    assert all(second <= first + timedelta(seconds=50) for first, second in pairwise(due))
+    kinds = Counter(run.states[-1]["type"] for run in runs)
+    assert kinds["Success"] > 0.75 * RUNS
+    assert {"Failed", "Cancelled"} <= kinds.keys()
+    assert any(run.states[0]["type"] == "Retrying" for run in runs)
+
+
+def test_every_run_ends_in_a_state_that_exists() -> None:
+    for run in past(3, NOW):
+        assert is_finished(run.states[-1]["type"])
+        assert {state["type"] for state in run.states} <= set(StateType)
+        assert not any(is_finished(state["type"]) for state in run.states[:-1])
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_runs_give_what_the_flow_requires_in_its_types(flow: SampleFlow) -> None:
+    random = Random(5)
+    known = {parameter.name: parameter for parameter in flow.parameters}
+    for _ in range(30):
+        values = flow.draw(random, NOW)
+        assert {name for name, parameter in known.items() if parameter.required} <= values.keys() <= known.keys()
+        for name, value in values.items():
+            assert read_value(known[name], show_value(value, known[name])) == value
+    for parameter in flow.parameters:
+        if not parameter.required:
+            assert read_value(parameter, show_value(parameter.default, parameter)) == parameter.default
+
+
+def test_the_documents_name_their_tasks_and_edges() -> None:
+    for flow in FLOWS:
+        document = serialized(flow, NOW)
+        slugs = [task["slug"] for task in document["tasks"]]
+        assert slugs == list(flow.tasks)
+        assert len(document["edges"]) == len(slugs) - 1
+        assert (document["schedule"] is not None) == (flow.cron is not None)
