@@ -16,6 +16,7 @@ from rich.text import Text
 from textual import events, on, work
 from textual.binding import BindingType
 from textual.content import Content
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.worker import Worker
 
@@ -30,6 +31,7 @@ from flowlatch.ui.safety import LastLine
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
+from flowlatch.ui.terminal import hardened
 from flowlatch.ui.themes import DARK, THEMES, theme_named
 
 if TYPE_CHECKING:
@@ -95,6 +97,10 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
     def get_line_filters(self) -> list[LineFilter]:
         """Let nothing through that a terminal obeys."""
         return [*super().get_line_filters(), self._last_line]
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return a driver that survives the loss of its terminal."""
+        return hardened(super().get_driver_class())
 
     # Start and end
 
