@@ -74,7 +74,8 @@ def questions(wire: Wire, runs: int) -> dict[str, str]:
 
 def timed(ask: Callable[[], Any]) -> list[float]:
     """Return latencies in ms of asking the same again and again, the first (it is compiled then) left out."""
-    began, taken = time.perf_counter(), []
+    began = time.perf_counter()
+    taken: list[float] = []
     ask()
     while len(taken) < SAMPLES and (time.perf_counter() - began < AT_MOST_S or not taken):
         started = time.perf_counter()
