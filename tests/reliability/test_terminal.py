@@ -1,0 +1,220 @@
+"""P7 and P8 in a real terminal: every byte that comes out, what is left behind. Source: reliability.md §1, §2, §4."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.conftest import settle, unknown_bytes
+from tests.support.pty import Terminal, flowlatch
+from tests.support.server import ServerProcess
+
+START_S = 40.0
+ESC_SHOWN = "␛"
+CRASHING = """
+import sys
+from flowlatch.ui.screens.runs import RunsScreen
+
+async def boom(self, *arguments):
+    secret = "canary-local"
+    raise RuntimeError("\\x1bc[bold]broken[/" + secret[:0])
+
+RunsScreen.action_refresh = boom
+sys.argv = ["flowlatch"]
+from flowlatch.__main__ import main
+main()
+"""
+
+
+def open_list(server: ServerProcess, **options: object) -> Terminal:
+    """Open the dashboard and wait until its list is live."""
+    env = server.env(LANG="C.UTF-8", LC_ALL="C.UTF-8")
+    terminal = Terminal(flowlatch(), env=env, **options)  # type: ignore[arg-type]
+    try:
+        terminal.wait_for(" live", START_S)
+        settle(terminal)
+    except AssertionError:
+        terminal.close()
+        raise
+    return terminal
+
+
+def command(terminal: Terminal, words: str) -> str:
+    """Type a command line and return the screen after it."""
+    terminal.press(":")
+    settle(terminal)
+    terminal.write(words)
+    terminal.press("enter")
+    return settle(terminal)
+
+
+def walk_every_screen(terminal: Terminal) -> dict[str, str]:
+    """Visit the main screens over the four runs that hold everything; return what each showed."""
+    shown = {"list": terminal.text}
+    for row in range(4):
+        terminal.press("enter")
+        shown[f"run {row}"] = settle(terminal)
+        for tab in ("history", "logs", "tasks", "parameters", "raw"):
+            terminal.press("]")
+            shown[f"run {row} {tab}"] = settle(terminal)
+        terminal.press("escape")
+        settle(terminal)
+        terminal.press("j")
+        settle(terminal)
+    terminal.press("g")
+    settle(terminal)
+    for name, key in {"edit": "e", "new": "N", "schedule": "s", "cancel": "x", "retry": "R", "copy": "y"}.items():
+        terminal.press(key)
+        shown[name] = settle(terminal)
+        terminal.press("escape")
+        settle(terminal)
+    for words in ("flows", "agents", "drafts", "journal"):
+        shown[words] = command(terminal, words)
+        terminal.press("escape")
+        settle(terminal)
+    terminal.press("?")
+    shown["help"] = settle(terminal)
+    terminal.press("escape")
+    settle(terminal)
+    return shown
+
+
+def test_nothing_from_anywhere_acts_on_the_terminal(hostile_server: ServerProcess) -> None:
+    with open_list(hostile_server) as terminal:
+        shown = walk_every_screen(terminal)
+        for _ in range(60):
+            terminal.press("j")
+            terminal.read_some(0.05)
+        settle(terminal)
+        terminal.press("q")
+        if "Quit?" in settle(terminal):
+            terminal.press("tab", "enter")
+        assert terminal.wait_ended() == 0, terminal.text
+        assert unknown_bytes(bytes(terminal.raw)) == []
+        assert terminal.is_restored()
+    for screen in ("list", "run 0", "run 0 history", "run 0 logs", "run 0 parameters", "run 0 raw", "edit", "flows"):
+        assert ESC_SHOWN in shown[screen] or "\\u001b" in shown[screen], f"{screen}:\n{shown[screen]}"
+    assert len(set(shown.values())) > 20
+
+
+def test_the_check_of_bytes_sees_what_acts() -> None:
+    assert unknown_bytes(b"\x1b[31mred\x1b[0m \x1b[?25l\x1b[3;4H ok \xe2\x90\x9b") == []
+    for bad in (b"\x1b]52;c;ZXZpbA==\x07", b"\x1bc", b"\x1b[6n", b"a\x08b", b"\xc2\x9b31m", "\u202e".encode(), b"\x9b"):
+        assert unknown_bytes(b"fine " + bad), bad
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda value: str(int(value))
+)
+def test_a_signal_restores_the_terminal(shared_server: ServerProcess, number: int, code: int) -> None:
+    with open_list(shared_server) as terminal:
+        assert not terminal.is_restored()
+        terminal.signal(number)
+        assert terminal.wait_ended() == code
+        assert terminal.is_restored()
+        assert unknown_bytes(bytes(terminal.raw)) == []
+
+
+def test_a_terminal_that_is_gone_ends_it(shared_server: ServerProcess) -> None:
+    with open_list(shared_server) as terminal:
+        os.close(terminal._fd)
+        terminal._fd = -1
+        assert terminal.process.wait(10) == 129
+
+
+def test_a_crash_restores_the_terminal_and_tells_one_line(shared_server: ServerProcess) -> None:
+    env = shared_server.env(LANG="C.UTF-8", LC_ALL="C.UTF-8")
+    with Terminal([sys.executable, "-c", CRASHING], env=env) as terminal:
+        terminal.wait_for(" live", START_S)
+        settle(terminal)
+        terminal.press("r")
+        assert terminal.wait_ended() == 1
+        assert terminal.is_restored()
+        assert unknown_bytes(bytes(terminal.raw)) == []
+        said = bytes(terminal.raw)[bytes(terminal.raw).rfind(b"\x1b[?1049l") :]
+    assert said.count(b"\n") <= 2, said
+    assert b"RuntimeError" in said
+    assert b".log" in said
+    everything = bytes(terminal.raw) + b"".join(p.read_bytes() for p in shared_server.home.rglob("*.log"))
+    assert b"canary-local" not in everything.replace(b'secret = "canary-local"', b"")
+    assert (shared_server.token or "-").encode() not in everything
+
+
+def test_a_storm_of_sizes_ends_in_a_whole_screen(hostile_server: ServerProcess) -> None:
+    with open_list(hostile_server) as terminal:
+        for columns, rows in [(20, 5), (1, 1), (500, 200), (1, 60), (300, 1), (59, 15), (60, 14), (80, 24)] * 3:
+            terminal.resize(columns, rows)
+            terminal.read_some(0.02)
+        terminal.resize(20, 5)
+        terminal.wait_for("too small", START_S)
+        terminal.resize(1, 1)
+        settle(terminal)
+        terminal.resize(120, 40)
+        terminal.wait_for(lambda text: " live" in text and "STATE" in text)
+        terminal.resize(20, 5)
+        terminal.wait_for("too small", START_S)
+        terminal.press("q")
+        assert terminal.wait_ended() == 0
+        assert terminal.is_restored()
+        assert unknown_bytes(bytes(terminal.raw)) == []
+
+
+def test_a_terminal_that_knows_ascii_only_gets_ascii_only(hostile_server: ServerProcess) -> None:
+    env = hostile_server.env(LANG="C", LC_ALL="C")
+    with Terminal(flowlatch(), env=env) as terminal:
+        terminal.wait_for(" live", START_S)
+        settle(terminal)
+        terminal.press("enter")
+        settle(terminal)
+        terminal.press("escape")
+        settle(terminal)
+        terminal.press("q")
+        assert terminal.wait_ended() == 0
+        assert bytes(terminal.raw).isascii()
+        assert unknown_bytes(bytes(terminal.raw)) == []
+
+
+def test_a_dumb_terminal_is_told_about_the_commands(shared_server: ServerProcess) -> None:
+    with Terminal(flowlatch(), env=shared_server.env(), term="dumb") as terminal:
+        assert terminal.wait_ended(START_S) == 2
+        assert "flowlatch runs list" in terminal.text.replace("\n", "")
+        assert b"\x1b" not in terminal.raw
+
+
+def test_the_token_is_in_no_output_of_any_command(hostile_server: ServerProcess, tmp_path: Path) -> None:
+    """Also hostile text reaches no terminal: each command runs in one."""
+    canary = hostile_server.token
+    assert canary
+    wire = hostile_server.wire()
+    run_id = wire.data("{ flow_run(limit: 1) { id } }")["flow_run"][0]["id"]
+    shown = [
+        ["runs", "list"],
+        ["runs", "list", "--json"],
+        ["runs", "show", run_id],
+        ["runs", "logs", run_id],
+        ["flows", "list"],
+        ["doctor"],
+        ["journal"],
+    ]
+    everything = b""
+    for words in shown:
+        with Terminal(flowlatch(*words), env=hostile_server.env(), columns=100) as terminal:
+            assert terminal.wait_ended(START_S) in (0, 1), terminal.text
+            assert unknown_bytes(bytes(terminal.raw)) == [], words
+            everything += terminal.raw
+    done = subprocess.run(
+        flowlatch("runs", "set-state", run_id, "Running", "--expect-version", "99"),
+        env=hostile_server.env(),
+        capture_output=True,
+        check=False,
+    )
+    everything += done.stdout + done.stderr + hostile_server.log.encode()
+    everything += b"".join(path.read_bytes() for path in hostile_server.home.rglob("*") if path.is_file())
+    assert done.returncode == 5, done
+    assert len(everything) > 5_000
+    assert canary.encode() not in everything
