@@ -42,10 +42,11 @@ class Records:
 class Writers:
     """`count` threads that write to `server` from `start` to `finish`."""
 
-    def __init__(self, server: ServerProcess, flow_id: str, count: int, name: str = "w") -> None:
+    def __init__(self, server: ServerProcess, flow_id: str, count: int, name: str = "w", *, pace_s: float = 0) -> None:
+        """`pace_s` is the rest of each writer between two runs."""
         self.records = Records()
         self._server, self._flow_id, self._name = server, flow_id, name
-        self._over = threading.Event()
+        self._over, self._pace_s = threading.Event(), pace_s
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._guarded, args=(n,), daemon=True) for n in range(count)]
 
@@ -81,6 +82,8 @@ class Writers:
             while not self._over.is_set():
                 turn += 1
                 self._one_run(wire, f"{self._name}/{number}/{turn}")
+                if self._pace_s:
+                    self._over.wait(self._pace_s)
         except AssertionError as error:
             self.records.wrong.append(f"writer {number}: {error}")
         finally:
