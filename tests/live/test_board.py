@@ -154,7 +154,8 @@ class Deck(RuleBasedStateMachine):
     def _any_run(self, data: st.DataObject) -> FlowRun:
         """Often one that is on the screen, else any."""
         shown = [row for row in self.board.window.rows if row.id in self.server.runs]
-        pool = shown if shown and data.draw(st.booleans()) else list(self.server.runs.values())
+        prefers_shown: bool = data.draw(st.booleans())
+        pool = shown if shown and prefers_shown else list(self.server.runs.values())
         chosen = pool[data.draw(st.integers(0, len(pool) - 1))]
         return self.server.runs[chosen.id]
 

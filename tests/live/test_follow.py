@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -177,12 +178,16 @@ async def test_a_wrong_token_is_not_tried_in_a_storm() -> None:
         assert follow.link.next_try_at - utc_now() > timedelta(seconds=LONGEST_WAIT_S / 2 - 1)
 
 
+def _waits_after(script: Script, follow: Follow, tries: int) -> bool:
+    return script.tries == tries and follow.link.next_try_at is not None
+
+
 async def test_waits_double_up_to_thirty_seconds() -> None:
     script = Script(Unreachable("refused"))
     waits: list[float] = []
     async with following(script) as (follow, events):
         for tries in range(1, 9):
-            await eventually_async(lambda tries=tries: script.tries == tries and follow.link.next_try_at is not None)  # type: ignore[misc]
+            await eventually_async(partial(_waits_after, script, follow, tries))
             failed = [event.link for event in events if isinstance(event, LinkChanged) and event.link.next_try_at]
             link = failed[-1]
             assert link.next_try_at is not None

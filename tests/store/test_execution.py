@@ -47,7 +47,8 @@ async def test_task_run_is_found_or_made_once(world: World) -> None:
     )
     assert children[0]["id"] == children[2]["id"] != children[1]["id"] == children[3]["id"]
     assert await world(task_runs.task_run_info, task_run_id=info["id"]) == info
-    for inputs in ({"flow_run_id": "x", "task_id": task_id}, {"flow_run_id": run_id, "task_id": "x"}):
+    unknown: list[dict[str, Any]] = [{"flow_run_id": "x", "task_id": task_id}, {"flow_run_id": run_id, "task_id": "x"}]
+    for inputs in unknown:
         assert (await refusal_of(world(task_runs.get_or_create_task_run_info, **inputs))).code == "NOT_FOUND"
     assert (await refusal_of(world(task_runs.task_run_info, task_run_id="x"))).code == "NOT_FOUND"
 
@@ -251,5 +252,5 @@ async def test_artifacts_are_made_changed_and_deleted(world: World) -> None:
     assert await world(artifacts.delete_task_run_artifact, **reference) == {"success": True}
     assert await world(artifacts.delete_task_run_artifact, **reference) == {"success": False}
     assert (await refusal_of(world(artifacts.update_task_run_artifact, **reference, data=1))).code == "NOT_FOUND"
-    inputs = {"task_run_id": "x", "kind": "k", "data": {}}
+    inputs: dict[str, Any] = {"task_run_id": "x", "kind": "k", "data": {}}
     assert (await refusal_of(world(artifacts.create_task_run_artifact, **inputs))).code == "NOT_FOUND"

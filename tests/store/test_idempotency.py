@@ -201,7 +201,7 @@ class Keys(RuleBasedStateMachine):
         answer = self.do(create(self.world, self.flows[flow], key))
         self.time = max(self.time, self.clock.now)
         place = (self.flows[flow], key)
-        owner, ends = self.live.get(place, (None, None))
+        owner, ends = self.live.get(place, (None, self.time))
         if owner is not None and self.time < ends:
             assert (answer["id"], answer["replayed"]) == (owner, True)
         else:

@@ -146,7 +146,7 @@ async def scheduled(world: World) -> list[str]:
 
 
 async def test_ten_runs_are_made_ahead_and_none_twice(world: World) -> None:
-    clock = {"parameter_defaults": {"p": 5}, "labels": ["z", "a"]}
+    clock: dict[str, Any] = {"parameter_defaults": {"p": 5}, "labels": ["z", "a"]}
     flow_id = await world.flow(schedule=cron("0 * * * *", **clock), parameters=[{"name": "p", "required": True}])
     hours = [(START + timedelta(hours=hour)).isoformat()[:16] for hour in range(1, 13)]
     assert await scheduled(world) == hours[:10]
@@ -193,7 +193,11 @@ async def test_archived_flow_drops_the_runs_of_its_schedule(world: World) -> Non
 
 async def test_flow_registered_with_an_inactive_schedule_makes_no_runs(world: World) -> None:
     document = {"name": "etl", "schedule": cron("0 * * * *")}
-    inputs = {"project_id": await world.project(), "serialized_flow": document, "set_schedule_active": False}
+    inputs: dict[str, Any] = {
+        "project_id": await world.project(),
+        "serialized_flow": document,
+        "set_schedule_active": False,
+    }
     await world(flows.create_flow, **inputs)
     assert await world(schedules.schedule_runs) == {"flow_run_ids": []}
 

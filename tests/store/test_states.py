@@ -114,6 +114,7 @@ async def test_history_is_linear_under_mixed_writers(world: World) -> None:
             seen = (await world.row("flow_run", run_id))["version"]
             message = f"{number}/{turn}"
             state = {"type": "Running", "message": message}
+            answer: Any
             (answer,) = await asyncio.gather(set_state(world, run_id, seen, state), return_exceptions=True)
             if isinstance(answer, Refusal):
                 assert answer.extensions["current"]["version"] > seen
