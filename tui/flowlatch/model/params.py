@@ -120,7 +120,7 @@ def show_value(value: Any, parameter: Parameter | None = None) -> str:
     kind = kind_of(parameter) if parameter else ANY
     if isinstance(value, str):
         plain = value.isprintable() and not value.startswith('"') and value != ""
-        if plain and (kind not in (ANY, "json") or not _reads_as_json(value)) and kind != "json":
+        if plain and kind != "json" and not (kind == ANY and _is_meant_as_json(value.strip())):
             return value
         return json.dumps(value)
     return json.dumps(value, ensure_ascii=not _is_printable(value))
@@ -189,12 +189,15 @@ def _string(text: str) -> str:
 
 
 def _any(text: str, bare: str) -> Any:
-    if bare.startswith(('"', "{", "[")):
-        return read_json(bare, EXPECTED["json"])
-    if _reads_as_json(bare):
+    if _is_meant_as_json(bare):
         return read_json(bare, EXPECTED["json"])
     check_text(text)
     return text
+
+
+def _is_meant_as_json(bare: str) -> bool:
+    """True also for what begins like JSON and is none: a forgotten bracket is told, not taken for text."""
+    return bare.startswith(('"', "{", "[")) or _reads_as_json(bare)
 
 
 def _reads_as_json(text: str) -> bool:
