@@ -45,8 +45,8 @@ class Reload(News):
     reason: ReloadReason
 
     def can_replace(self, message: Message) -> bool:
-        """One reload is as good as two, but a change of server is never hidden by another reason."""
-        return isinstance(message, Reload) and message.reason is not ReloadReason.SERVER_CHANGED
+        """One reload is as good as two, but a change of server gives way to nothing else."""
+        return isinstance(message, Reload) and self.reason in (message.reason, ReloadReason.MISSED)
 
 
 class Tick(News):

@@ -70,9 +70,7 @@ class RunsFiltering(RunsBase):
         self._stop_typing()
         parsed = self._parse(message.text)
         if parsed.problems:
-            bar = self.query_one(FilterBar)
-            bar.open()
-            bar.show(message.text, self._summary(), parsed.problems)
+            self.query_one(FilterBar).complain(parsed.problems[0])
             return
         self.table.focus()
         self.set_filter(message.text)

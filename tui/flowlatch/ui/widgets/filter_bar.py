@@ -88,6 +88,7 @@ class FilterBar(Vertical):
         self.labels: Sequence[str] = ()
         self._before = ""
         self._problem = ""
+        self._complaint = ""
         self._offers: list[Completion] = []
         self._offer = -1
         self._own_text: str | None = None
@@ -130,8 +131,18 @@ class FilterBar(Vertical):
         self.field.cursor_position = len(self.field.value)
         self._complete()
 
+    def complain(self, problem: str) -> None:
+        """Open again and say why what was typed is not taken; it stays until it is changed."""
+        before = self._before
+        self.open()
+        self._before = before
+        self._complaint = one_line(problem, 300)
+        self._offers = []
+        self._show_hint()
+
     def close(self) -> None:
         """Take the field out of reach again."""
+        self._complaint = ""
         self.field.placeholder = ""
         self.field.can_focus = False
         self._offers = []
@@ -144,6 +155,7 @@ class FilterBar(Vertical):
             self._own_text = None
             return
         self._own_text = None
+        self._complaint = ""
         if self.is_open:
             if self._offer < 0:
                 self._complete()
@@ -189,7 +201,8 @@ class FilterBar(Vertical):
 
     def _show_hint(self) -> None:
         hint = self.query_one("#hint", Static)
-        is_problem = bool(self._problem) and not self._offers
+        problem = self._complaint or self._problem
+        is_problem = bool(problem) and not self._offers
         if self.is_open and self._offers:
             parts: list[Content | str] = [Content.styled("tab ", "$accent")]
             for index, offer in enumerate(self._offers):
@@ -197,6 +210,6 @@ class FilterBar(Vertical):
                 parts += [Content.styled(one_line(offer.word, 40), style), "  "]
             hint.update(Content.assemble(*parts))
         else:
-            hint.update(Content(self._problem))
-        hint.set_class(bool(self.is_open and self._offers) or bool(self._problem), "-shown")
+            hint.update(Content(problem))
+        hint.set_class(bool(self.is_open and self._offers) or bool(problem), "-shown")
         hint.set_class(is_problem, "-problem")
