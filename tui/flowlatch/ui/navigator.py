@@ -73,8 +73,11 @@ class Navigator(App[object]):
 
     # Moving
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Close what is in front; home stays."""
+        self._go_back()
+
+    def _go_back(self) -> None:
         if not self.is_home():
             make = self._makers.get(self.screen)
             if make is not None:
@@ -83,7 +86,7 @@ class Navigator(App[object]):
 
     def action_history_back(self) -> None:
         """The screen before this one."""
-        self.action_back()
+        self._go_back()
 
     def action_history_forward(self) -> None:
         """What back has closed."""
@@ -95,7 +98,7 @@ class Navigator(App[object]):
         if self.is_home():
             self.action_history_forward()
         else:
-            self.action_back()
+            self._go_back()
 
     def go_home(self) -> None:
         """Close everything but the list of runs."""
@@ -150,7 +153,7 @@ class Navigator(App[object]):
             self.go_home()
             return
         if message.name == "connections":
-            self.run_action("connections")
+            self.call_later(self.run_action, "connections")
             return
         module, name = NAMED[message.name]
         session = self.session
