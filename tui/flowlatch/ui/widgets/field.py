@@ -70,6 +70,7 @@ class Field(Vertical):
     DEFAULT_CSS = """
     Field { height: auto; width: 1fr; }
     Field > Horizontal { height: auto; width: 1fr; }
+    Field > Horizontal > Static { width: 1fr; }
     Field .label { width: 11; height: auto; color: $muted; }
     Field .bracket { width: 2; height: 1; color: $rule; }
     Field .bracket.close { text-align: right; }
