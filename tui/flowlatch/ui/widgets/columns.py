@@ -18,6 +18,8 @@ GUTTER = 3
 """Cells before the first column: cursor or Δ, mark, a space."""
 GAP = 1
 BETWEEN = " / "
+LEAST_FLOW = 6
+"""Cells that are left of a flow's name where the run's name needs the room, and the least for a run's name."""
 SHOWN_MESSAGE = 300
 """Characters of a message that are looked at for one cell."""
 
@@ -204,7 +206,8 @@ def cell(placed: Placed, run: FlowRun, times: Times) -> str:
 
 
 def _shortened(run: FlowRun, width: int) -> str | None:
-    """Return `flo… / run` with the run's name whole, which tells runs apart; None where that leaves too little."""
-    name = one_line(run.name) or run.id[:8]
-    room = width - cell_len(name) - len(BETWEEN)
-    return f"{fit(one_line(run.flow_name) or '?', room)}{BETWEEN}{name}" if room >= 6 else None
+    """Return `flo… / run`: the run's name tells runs apart, so the flow's is cut first; None where neither has room."""
+    flow, name = one_line(run.flow_name) or "?", one_line(run.name) or run.id[:8]
+    room = min(max(width - cell_len(name) - len(BETWEEN), LEAST_FLOW), cell_len(flow))
+    left = width - room - len(BETWEEN)
+    return f"{fit(flow, room)}{BETWEEN}{fit(name, left)}" if left >= LEAST_FLOW else None
