@@ -75,6 +75,7 @@ def load(board: Board, server: Server, first: int = 0, last: int = 20) -> None:
         query = board.wanted(first, last)
         if query is None:
             return
+        board.expect()
         board.take(server.page(query), generation=board.generation)
     raise AssertionError("the board never has enough")
 
@@ -106,6 +107,7 @@ class Deck(RuleBasedStateMachine):
         """The page is made now and arrives later: changes in between must not be lost."""
         query = self.board.wanted(*self.screen)
         if query is not None and self.in_flight is None:
+            self.board.expect()
             self.in_flight = (query, self.server.page(query), self.board.generation)
 
     @rule()
@@ -186,7 +188,8 @@ class Deck(RuleBasedStateMachine):
         if hasattr(self, "board"):
             window = self.board.window
             row = window.row(window.cursor)
-            if row is not None:
+            rows_are_of_another_filter = self.board.is_dirty and self.board.selected is None
+            if row is not None and not rows_are_of_another_filter:
                 assert row.id == self.board.selected
             ids = [each.id for each in window.rows]
             assert len(ids) == len(set(ids))

@@ -66,6 +66,7 @@ class Board:
         self._guest: Guest | None = None
         self._places: dict[RunId, int] = {}
         self._heard: dict[RunId, FlowRun | None] = {}
+        self._is_overtaken = False
 
     @property
     def window(self) -> Window:
@@ -158,6 +159,10 @@ class Board:
             return self.query.model_copy(update={"since": max(floor, self.query.since or floor)})
         return self.query.model_copy(update={"until": min(start, self.query.until or start)})
 
+    def expect(self) -> None:
+        """A page is asked for now: what is heard from here on may be missing in it."""
+        self._is_overtaken = False
+
     def _page_at(self, offset: int) -> RunQuery:
         return self.query.model_copy(update={"offset": max(0, offset), "limit": PAGE_LIMIT})
 
@@ -169,13 +174,14 @@ class Board:
             return False
         kept = self.selected_run()
         rows = self._refreshed(page.rows)
+        is_old = self._is_overtaken or any(row is not sent for row, sent in zip(rows, page.rows, strict=False))
         end = self._offset + len(self._rows)
         is_next = page.offset <= end and page.offset + len(page.rows) >= self._offset
         if self.is_loaded and not self.is_dirty and is_next:
-            self._join(page.offset, rows)
+            self.is_dirty = self._join(page.offset, rows) or is_old
         else:
             self._rows, self._offset = rows, page.offset
-            self.is_loaded, self.is_dirty = True, False
+            self.is_loaded, self.is_dirty = True, is_old
             self._heard.clear()
         self._count(page, limit)
         self._seat(kept)
@@ -190,20 +196,19 @@ class Board:
                 fresh.append(heard if is_newer(heard, row) else row)
         return fresh
 
-    def _join(self, offset: int, rows: list[FlowRun]) -> None:
-        """Put a page behind or before the window. A run that is in both moved meanwhile: then the window is dirty."""
+    def _join(self, offset: int, rows: list[FlowRun]) -> bool:
+        """Put a page behind or before the window; True when a run is in both: then rows moved meanwhile."""
         known = {row.id for row in self._rows}
         if offset >= self._offset:
             added = rows[self._offset + len(self._rows) - offset :]
-            self.is_dirty = any(row.id in known for row in added)
             joined = self._rows + [row for row in added if row.id not in known]
             surplus = max(len(joined) - WINDOW_LIMIT, 0)
             self._rows, self._offset = joined[surplus:], self._offset + surplus
         else:
             added = rows[: self._offset - offset]
-            self.is_dirty = any(row.id in known for row in added)
             self._rows = ([row for row in added if row.id not in known] + self._rows)[:WINDOW_LIMIT]
             self._offset = offset
+        return any(row.id in known for row in added)
 
     def _count(self, page: RunPage, limit: int) -> None:
         """Settle how long the list is; where the server stopped counting, it reaches a page beyond what is loaded."""
@@ -258,7 +263,8 @@ class Board:
         self._heard[run.id] = newest
         if old is None:
             young = is_new or (run.created is not None and now - run.created < YOUNG)
-            self.is_dirty |= is_volatile(self.query) or (young and matches(run, self.query, now))
+            if is_volatile(self.query) or (young and matches(run, self.query, now)):
+                self._spoil()
             return False
         if newest == old or not is_newer(newest, old):
             return False
@@ -266,16 +272,22 @@ class Board:
         is_in = matches(newest, self.query, now)
         if place is not None:
             self._rows[place] = newest
-            self.is_dirty |= not is_in or sort_value(newest, self.query) != sort_value(old, self.query)
+            if not is_in or sort_value(newest, self.query) != sort_value(old, self.query):
+                self._spoil()
         if self._guest and self._guest.run.id == run.id:
             self._guest = Guest(self._guest.index, newest)
-            self.is_dirty |= is_in
+            if is_in:
+                self._spoil()
         return True
+
+    def _spoil(self) -> None:
+        """Rows may have moved: the window must be read anew, and a page on its way may be too old already."""
+        self.is_dirty = self._is_overtaken = True
 
     def _remove(self, run_id: RunId) -> None:
         """Take a run that is gone out of the window, and let the cursor fall on what follows it."""
         self._heard[run_id] = None
-        self.is_dirty = True
+        self._spoil()
         was_selected = run_id == self.selected
         if self._guest and self._guest.run.id == run_id:
             self._guest = None

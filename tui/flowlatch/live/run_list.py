@@ -143,6 +143,7 @@ class RunList:
         try:
             if self._is_rank_wanted:
                 query = await self._unless_asked(self._at_rank(query)) or query
+            self.board.expect()
             page = await self._unless_asked(self._page(query, with_total=is_reload))
         except BackendError as error:
             self._stall(error)
