@@ -8,8 +8,17 @@ from typing import Any
 
 import pytest
 
+from flowlatch.server.compile import compile_plan
 from flowlatch.server.conditions import condition
-from flowlatch.server.plan import ListArguments, OrderBy, Values
+from flowlatch.server.plan import (
+    Aggregate,
+    AggregateFields,
+    Counted,
+    ListArguments,
+    OrderBy,
+    RootAggregate,
+    Values,
+)
 from flowlatch.server.relations import TABLES
 from flowlatch.server.walks import branches, walked_places
 from tests.support.server import ServerProcess
@@ -120,6 +129,31 @@ def test_no_page_of_these_sorts_or_scans_all_runs(shared_server: ServerProcess, 
     assert not [step for step in steps if step.startswith("SCAN flow_run") or step == "USE TEMP B-TREE FOR ORDER BY"], (
         steps
     )
+    assert any("SEARCH flow_run" in step for step in steps), steps
+
+
+LATE = {
+    "state": {"_in": ["Scheduled", "Retrying"]},
+    "_or": [
+        {"state_start_time": {"_lt": "2026-01-01T00:00:00Z"}},
+        {"state_start_time": {"_is_null": True}, "scheduled_start_time": {"_lt": "2026-01-01T00:00:00Z"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("where", [LATE, {"labels": {"_contains": ["wa"]}}], ids=["late", "label"])
+def test_no_count_of_these_walks_all_runs_up_to_its_limit(shared_server: ServerProcess, where: dict[str, Any]) -> None:
+    values = Values()
+    counted = AggregateFields("aggregate", (Counted("count"),))
+    arguments = ListArguments(condition(TABLES["flow_run"], where, values), (), limit=values.add(10_000))
+    statement = compile_plan(RootAggregate("flow_run", Aggregate("all", "", arguments, (counted,))))
+    connection = sqlite3.connect(f"file:{shared_server.data}/flowlatch.db?mode=ro", uri=True)
+    try:
+        parameters = {**statement.constants, **values.parameters()}
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", parameters)]
+    finally:
+        connection.close()
+    assert not [step for step in steps if step.startswith(("SCAN flow_run", "USE TEMP B-TREE"))], steps
     assert any("SEARCH flow_run" in step for step in steps), steps
 
 

@@ -35,7 +35,7 @@ from flowlatch.server.plan import (
 )
 from flowlatch.server.predicates import Row, alias, column, operand, predicate, table_name
 from flowlatch.server.relations import CURRENT_STATE, RELATIONS, TABLES, Relation, scalar_of
-from flowlatch.server.walks import walked_places
+from flowlatch.server.walks import counted_places, walked_places
 from flowlatch.store.schema import idempotency, state_count
 
 _PAIRS = 60
@@ -105,7 +105,12 @@ def _matching(
 
 
 def _listed(
-    row: Row, arguments: ListArguments, columns: Sequence[ColumnElement[Any]], link: Link | None = None
+    row: Row,
+    arguments: ListArguments,
+    columns: Sequence[ColumnElement[Any]],
+    link: Link | None = None,
+    *,
+    is_ordered: bool = True,
 ) -> Select[Any]:
     """Return the rows a list means, in its order, with ties by order of insertion."""
     query = _matching(row, arguments, columns, link)
@@ -115,7 +120,8 @@ def _listed(
         rank = func.row_number().over(partition_by=partition, order_by=_order(first, arguments.order_by))
         numbered = _matching(first, arguments, [first.c.seq, rank.label("place")], link).subquery()
         query = query.where(row.c.seq.in_(select(numbered.c.seq).where(numbered.c.place == 1)))
-    query = query.order_by(*_order(row, arguments.order_by))
+    if is_ordered:
+        query = query.order_by(*_order(row, arguments.order_by))
     if arguments.limit is not None:
         query = query.limit(operand(arguments.limit))
     if arguments.offset is not None:
@@ -267,7 +273,15 @@ def _base(
     fields: Sequence[Counted | Folded | Constant],
     link: Link | None,
 ) -> Subquery:
-    """Return the rows that are counted and folded, with the columns needed for it."""
+    """Return the rows that are counted and folded, with the columns needed for it.
+
+    How many there are does not depend on their order; said to the database, an order would choose the wrong index.
+    """
+    is_number = all(not isinstance(field, Folded) and not getattr(field, "columns", ()) for field in fields)
+    if is_number and link is None:
+        places = counted_places(table_name(row), arguments)
+        if places is not None:
+            return places.subquery()
     names: set[str] = set()
     for field in fields:
         match field:
@@ -276,8 +290,9 @@ def _base(
             case Folded(_, _, leaves):
                 names |= {leaf.column for leaf in leaves if isinstance(leaf, Leaf)}
     columns = [row.c.seq, *(column(row, name).label(name) for name in sorted(names))]
-    listed = _listed if arguments.is_page else _matching
-    return listed(row, arguments, columns, link).subquery()
+    if not arguments.is_page:
+        return _matching(row, arguments, columns, link).subquery()
+    return _listed(row, arguments, columns, link, is_ordered=not is_number).subquery()
 
 
 def _folded(base: Subquery, field: Counted | Folded | Constant) -> ColumnElement[Any]:

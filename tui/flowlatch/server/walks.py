@@ -23,15 +23,33 @@ def walked_places(table: str, arguments: ListArguments) -> Select[Any] | None:
     direction = _direction(arguments.order_by)
     if table != "flow_run" or direction is None or arguments.distinct_on or arguments.limit is None:
         return None
-    members = _members(arguments.where)
-    for index, member in enumerate(members):
-        if isinstance(member, Compare) and member.operator == "_has_label":
-            rest = Group("and", (*members[:index], *members[index + 1 :]))
-            return _by_label(member, rest, arguments, direction)
+    found = _labelled(arguments.where)
+    if found is not None:
+        return _by_label(*found, arguments, direction)
     states = branches(arguments.where)
     if states is None or not 1 < len(states) <= MAX_BRANCHES:
         return None
     return _by_states(states, arguments, direction)
+
+
+def counted_places(table: str, arguments: ListArguments) -> Select[Any] | None:
+    """Return the `seq`s of the runs of a label, in no order, up to the limit; None for other conditions."""
+    found = _labelled(arguments.where) if table == "flow_run" and not arguments.distinct_on else None
+    if found is None:
+        return None
+    query = _runs_of(*found)[0]
+    if arguments.limit is not None:
+        query = query.limit(operand(arguments.limit))
+    return query if arguments.offset is None else query.offset(operand(arguments.offset))
+
+
+def _labelled(condition: Condition) -> tuple[Compare, Condition] | None:
+    """Return the first label that has to be there and what else has to be met; None without one."""
+    members = _members(condition)
+    for index, member in enumerate(members):
+        if isinstance(member, Compare) and member.operator == "_has_label":
+            return member, Group("and", (*members[:index], *members[index + 1 :]))
+    return None
 
 
 def _direction(keys: tuple[OrderBy, ...]) -> str | None:
@@ -81,15 +99,21 @@ def _by_states(states: list[Condition], arguments: ListArguments, direction: str
 
 def _by_label(label: Compare, rest: Condition, arguments: ListArguments, direction: str) -> Select[Any]:
     """Walk the runs of a label."""
+    query, *places = _runs_of(label, rest)
+    query = query.order_by(*(_ordered(place, direction) for place in places))
+    return select(_paged(query, arguments).subquery().c.seq)
+
+
+def _runs_of(label: Compare, rest: Condition) -> tuple[Select[Any], ColumnElement[Any], ColumnElement[Any]]:
+    """Return the `seq`s of the runs of a label, and by what they are put in the order of the list."""
     row, labelled = alias("flow_run"), flow_run_label.alias()
     query = (
         select(row.c.seq)
         .select_from(labelled)
         .join(row, row.c.seq == labelled.c.run_seq)
         .where(labelled.c.label == operand(label.operand), predicate(row, rest))
-        .order_by(_ordered(labelled.c.scheduled_start_time, direction), _ordered(row.c.id, direction))
     )
-    return select(_paged(query, arguments).subquery().c.seq)
+    return query, labelled.c.scheduled_start_time, row.c.id
 
 
 def _ordered(column: ColumnElement[Any], direction: str) -> ColumnElement[Any]:
