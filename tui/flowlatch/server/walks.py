@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, union
 
-from flowlatch.server.plan import Compare, Condition, Group, ListArguments, OrderBy
+from flowlatch.server.plan import EVERYTHING, Compare, Condition, Group, ListArguments, OrderBy
 from flowlatch.server.predicates import alias, operand, predicate
 from flowlatch.store.schema import flow_run_label
 
@@ -37,7 +37,13 @@ def counted_places(table: str, arguments: ListArguments) -> Select[Any] | None:
     found = _labelled(arguments.where) if table == "flow_run" and not arguments.distinct_on else None
     if found is None:
         return None
-    query = _runs_of(*found)[0]
+    label, rest = found
+    labelled = flow_run_label.alias()
+    query = (
+        select(labelled.c.run_seq.label("seq")).where(labelled.c.label == operand(label.operand))
+        if rest == EVERYTHING
+        else _runs_of(label, rest)[0]
+    )
     if arguments.limit is not None:
         query = query.limit(operand(arguments.limit))
     return query if arguments.offset is None else query.offset(operand(arguments.offset))
