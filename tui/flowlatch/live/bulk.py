@@ -168,7 +168,8 @@ class Bulk:
                 run = await self.desk.session.backend.run(run.id)
             except BackendError as error:
                 return failure(error)
-            item.run = item.run.model_copy(update={"parameters": run.parameters or {}})
+            # the whole run is kept: a second try must send exactly what the first one sent under the same key
+            item.run = run = run.model_copy(update={"parameters": run.parameters or {}})
         new = retry_of(run, key=item.key)
         return await self.desk.create(new, flow=run.flow_name, is_fresh_key=True, again=was_unknown)
 
