@@ -77,6 +77,7 @@ def test_a_signal_during_requests_ends_it_within_five_seconds(server: ServerProc
         began = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - began < 5
+    assert "Traceback" not in server.log
 
 
 def test_after_kill_it_starts_at_once_on_the_same_place(server: ServerProcess) -> None:

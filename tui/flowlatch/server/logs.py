@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -36,7 +37,10 @@ class _Json(logging.Formatter):
 
 def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     text = record.getMessage()
-    if record.exc_info:
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, asyncio.CancelledError):  # the server stops and waits no longer for the rest of a request
+        text = f"a request was cut off: {error or 'it was cancelled'}"
+    elif record.exc_info:
         text += " | " + formatter.formatException(record.exc_info)
     return clean(text, LINE_LIMIT)
 
