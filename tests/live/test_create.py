@@ -70,6 +70,18 @@ async def test_names_the_inputs_that_differ(shared_server: ServerProcess, flow_i
         assert len(again.differences) == 2
 
 
+async def test_differing_secrets_are_named_and_not_shown(shared_server: ServerProcess, flow_id: FlowId) -> None:
+    async with session_on(shared_server) as session:
+        await create_run(
+            session.backend, request(flow_id, "nightly", db_password="canary-1", deep={"token": "canary-2"})
+        )
+        mine = request(flow_id, "nightly", db_password="canary-3", deep={"token": "canary-4", "n": 1})
+        again = await create_run(session.backend, mine)
+        assert isinstance(again, RunExisted)
+        assert {each.name for each in again.differences} == {"parameters.db_password", "parameters.deep"}
+        assert "canary" not in str(again.differences)
+
+
 async def test_a_missing_parameter_is_refused(shared_server: ServerProcess, flow_id: FlowId) -> None:
     async with session_on(shared_server) as session:
         outcome = await create_run(session.backend, NewRun(flow_id=flow_id, idempotency_key="k"))

@@ -96,8 +96,8 @@ async def dashboard(
     async with app.run_test(size=size) as pilot:
         await eventually_async(lambda: app.session.link.is_online, what="the link")
         yield Deck(app, pilot)
-        for worker in list(app.workers):
-            if worker.group == "follow":
-                worker.cancel()
-                with suppress(WorkerCancelled):
-                    await worker.wait()
+        workers = list(app.workers)
+        app.workers.cancel_all()
+        for worker in workers:
+            with suppress(WorkerCancelled):
+                await worker.wait()

@@ -218,6 +218,33 @@ async def test_closing_keeps_a_draft_that_comes_back_whole(desk: Desk) -> None:
     assert form.query_one(KeyField).automatic == draft.fields["automatic_key"], "the key stays: a repeat is safe"
 
 
+@pytest.mark.parametrize("size", [LARGE])
+async def test_a_secret_is_never_shown(desk: Desk) -> None:
+    parameters = [*PARAMETERS, {"name": "db_password", "annotation": "str"}]
+    desk.flow_id = await asyncio.to_thread(desk.wire.create_flow, f"secret-{uuid4().hex[:8]}", parameters)
+    await desk.opens_create()
+    await desk.deck.write("2026-11-22")
+    await desk.deck.press("tab", "tab", "tab")
+    await desk.deck.write("canary")
+    await desk.deck.shows("db_password=***", '"db_password": "***"')
+    assert "canary" not in desk.deck.text
+    await desk.deck.press("escape")
+    await desk.deck.press("D")
+    await desk.deck.screen(DraftsScreen)
+    await desk.deck.shows("new run of secret-", '"db_password": "***"')
+    assert "canary" not in desk.deck.text
+    await desk.deck.press("enter")
+    await desk.deck.screen(CreateScreen)
+    await desk.deck.press("ctrl+s")
+    await desk.deck.screen(CreatedScreen)
+    assert (await desk.runs())[0].parameters == {
+        "day": "2026-11-22",
+        "region": "eu",
+        "limit": 10,
+        "db_password": "canary",
+    }
+
+
 async def test_a_draft_is_discarded_only_after_a_question(desk: Desk) -> None:
     await desk.opens_create()
     await desk.deck.write("2026")

@@ -15,13 +15,14 @@ from typing import Any
 from flowlatch.api.backend import Backend, Capabilities, Kind
 from flowlatch.errors import BackendError, NotFound
 from flowlatch.live.edit import Gone, NotSent, Refused, Unknown, failure
+from flowlatch.model.params import MASK, is_secret, redacted
 from flowlatch.model.run import Created, FlowRun, NewRun, RunId
 from flowlatch.text import one_line
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One input that differs between this request and the first use of its key. Texts are JSON or plain, raw."""
+    """One input that differs between this request and the first use of its key. JSON or plain, raw, secrets masked."""
 
     name: str
     """The input, e.g. `labels` or `parameters.day`."""
@@ -106,10 +107,16 @@ def _parameter_differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list
     changed = [name for name in names if name in mine and (name not in theirs or mine[name] != theirs[name])]
     if not changed:
         changed = [name for name in names if name not in mine]
-    return [
-        Difference(f"parameters.{name}", _shown(mine.get(name, _ABSENT)), _shown(theirs.get(name, _ABSENT)))
-        for name in changed
-    ] or [Difference("parameters", _shown(mine), _shown(theirs))]
+    return [_parameter_difference(name, mine, theirs) for name in changed] or [
+        Difference("parameters", _shown(redacted(mine)), _shown(redacted(theirs)))
+    ]
+
+
+def _parameter_difference(name: str, mine: dict[str, Any], theirs: dict[str, Any]) -> Difference:
+    """Return one parameter with both values; those of a secret one are not shown, only that they differ."""
+    values = (side.get(name, _ABSENT) for side in (mine, theirs))
+    shown = [MASK if is_secret(name) and value is not _ABSENT else _shown(redacted(value)) for value in values]
+    return Difference(f"parameters.{name}", *shown)
 
 
 _ABSENT = object()

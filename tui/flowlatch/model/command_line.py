@@ -8,12 +8,10 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from flowlatch.model.params import is_secret
+from flowlatch.model.params import MASK, is_secret, redacted
 from flowlatch.model.run import NewRun
 from flowlatch.model.state import StateDraft
 
-HIDDEN = "***"
-"""Stands for a value that is not shown."""
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
 
@@ -52,7 +50,7 @@ def create_command(new: NewRun, *, flow: str, server: str = "local", at: str = "
     """
     words = ["flowlatch", *server_options(server), "runs", "create", flow]
     for name, value in (new.parameters or {}).items():
-        words += ["--param", f"{name}={HIDDEN if is_secret(name) else _value(value)}"]
+        words += ["--param", f"{name}={MASK if is_secret(name) else _value(redacted(value))}"]
     if at:
         words += ["--at", at]
     if new.idempotency_key is None:

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from flowlatch.errors import BackendError, BadInput
 from flowlatch.live.session import Session
-from flowlatch.model.params import check_text
+from flowlatch.model.params import check_text, redacted
 from flowlatch.model.query import RunQuery, Sort, SortKey
 from flowlatch.model.run import Flow, FlowRun, NewRun
 from flowlatch.model.schedule import StartTime, read_time
@@ -77,7 +77,8 @@ def request_content(new: NewRun | BadInput, runs: list[FlowRun]) -> Content:
     """Return the side of the form: the request as it will be sent, and the newest runs of the flow."""
     parts: list[Content | str | tuple[str, str]] = [("What is sent\n", "bold")]
     if isinstance(new, NewRun):
-        parts.append(json.dumps(new.model_dump(mode="json", exclude_none=True), indent=1))
+        sent = new.model_dump(mode="json", exclude_none=True)
+        parts.append(json.dumps(redacted(sent), indent=1))
     else:
         parts.append((f"(not yet: {one_line(new)})", "$muted"))
     if runs:

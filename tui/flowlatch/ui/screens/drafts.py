@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
-from flowlatch.errors import BackendError, NotFound
+from flowlatch.errors import BackendError, BadInput, NotFound
 from flowlatch.live.drafts import Draft, DraftKind
 from flowlatch.live.session import Session
+from flowlatch.model.params import read_object, redacted
 from flowlatch.text import one_line
 from flowlatch.ui import keys
-from flowlatch.ui.format import age, fit, stamp
+from flowlatch.ui.format import age, stamp
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.confirm import ConfirmScreen
 from flowlatch.ui.screens.create import CreateScreen
 from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.schedule import ScheduleScreen
+from flowlatch.ui.widgets.rows import Column, Row, Rows
 
+COLUMNS = (
+    Column("KEPT", limit=10),
+    Column("FORM", limit=15),
+    Column("ON", limit=5),
+    Column("WHAT", is_last=True),
+    Column("WHERE", limit=20, from_width=100),
+)
 EMPTY = "no drafts: a form that is closed unsent, and an edit that is set aside, are kept here"
 
 
@@ -33,12 +43,10 @@ class DraftsScreen(FlowScreen[None]):
     BINDINGS = [
         worded(keys.OPEN, "Open the form"),
         keys.DISCARD,
-        keys.CURSOR_DOWN,
-        keys.CURSOR_UP,
         worded(keys.CLOSE, "Back"),
     ]
     DEFAULT_CSS = """
-    DraftsScreen OptionList { height: 1fr; border: none; background: $background; padding: 0 1; }
+    DraftsScreen #heading { height: 1; color: $muted; }
     DraftsScreen #detail { height: auto; max-height: 6; padding: 0 1; border-top: solid $rule; color: $muted; }
     """
 
@@ -48,14 +56,19 @@ class DraftsScreen(FlowScreen[None]):
 
     def body(self) -> ComposeResult:
         """The list, and what the chosen one holds."""
-        yield OptionList(markup=False, compact=True)
+        yield Static(Content(""), id="heading", markup=False)
+        yield Rows(COLUMNS, id="drafts")
         yield Static(Content(""), id="detail", markup=False)
 
     async def on_mount(self) -> None:
         """Read them from the disk."""
         self.show_title(Content("Drafts"))
-        self.query_one(OptionList).focus()
+        self.query_one(Rows).focus()
         await self._load()
+
+    def on_resize(self) -> None:
+        """The columns have other widths."""
+        self.call_after_refresh(self._show)
 
     async def on_screen_resume(self) -> None:
         """Read them anew: one may have been sent."""
@@ -63,23 +76,31 @@ class DraftsScreen(FlowScreen[None]):
 
     async def _load(self) -> None:
         self.drafts = await asyncio.to_thread(self.session.drafts.all)
-        shown = self.query_one(OptionList)
-        place = shown.highlighted or 0
-        shown.clear_options()
-        shown.add_options([Option(self._line(draft)) for draft in self.drafts])
-        if self.drafts:
-            shown.highlighted = min(place, len(self.drafts) - 1)
-        else:
-            self.query_one("#detail", Static).update(Content(EMPTY))
+        self._show()
+
+    def _show(self) -> None:
+        if not self.is_open:
+            return
+        table = self.query_one(Rows)
+        table.show([self._row(draft) for draft in self.drafts])
+        self.query_one("#heading", Static).update(Content(table.heading if self.drafts else ""))
+        self._show_detail()
         self.show_link()
 
-    def _line(self, draft: Draft) -> Content:
-        when = fit(age(draft.saved_at, self.session.local_now()), 10)
-        flag = Content.styled("OUTCOME UNKNOWN  ", "$state-late bold") if draft.is_unknown else Content("")
-        where = "" if self._is_ours(draft) else f"  ({one_line(draft.profile, 30)})"
-        based = f"  on v{draft.base_version}" if draft.base_version is not None else ""
-        return Content.assemble(
-            (when, "$muted"), f"{draft.kind:<9} ", flag, one_line(draft.title, 120), (f"{based}{where}", "$muted")
+    def _row(self, draft: Draft) -> Row:
+        what = "OUTCOME UNKNOWN" if draft.is_unknown else str(draft.kind)
+        based = f"v{draft.base_version}" if draft.base_version is not None else ""
+        where = "" if self._is_ours(draft) else one_line(draft.profile or "another server", 30)
+        return Row(
+            draft.id,
+            (
+                (age(draft.saved_at, self.session.local_now()), "muted"),
+                (what, "late" if draft.is_unknown else ""),
+                (based, "muted"),
+                (one_line(draft.title, 120), ""),
+                (where, "late"),
+            ),
+            look="" if self._is_ours(draft) else "faint",
         )
 
     def _is_ours(self, draft: Draft) -> bool:
@@ -88,20 +109,20 @@ class DraftsScreen(FlowScreen[None]):
     @property
     def chosen(self) -> Draft | None:
         """The draft under the cursor."""
-        place = self.query_one(OptionList).highlighted
-        return self.drafts[place] if place is not None and place < len(self.drafts) else None
+        key = self.query_one(Rows).chosen
+        return next((draft for draft in self.drafts if draft.id == key), None)
 
-    @on(OptionList.OptionHighlighted)
-    def _highlighted(self) -> None:
-        draft = self.chosen
+    @on(Rows.Moved)
+    def _show_detail(self) -> None:
+        draft, shown = self.chosen, Content(EMPTY)
         if draft is not None:
-            known = ", ".join(f"{name}: {one_line(value, 60)}" for name, value in draft.fields.items() if value)
-            saved = stamp(draft.saved_at, self.session.local_zone)
-            self.query_one("#detail", Static).update(Content(f"kept {saved}\n{one_line(known, 300)}"))
+            known = ", ".join(f"{name}: {one_line(value, 60)}" for name, value in _shown(draft.fields).items() if value)
+            shown = Content(f"kept {stamp(draft.saved_at, self.session.local_zone)}\n{one_line(known, 300)}")
+        self.query_one("#detail", Static).update(shown)
 
-    @on(OptionList.OptionSelected)
-    def _selected(self) -> None:
-        self.run_worker(self._open(), group="page", exclusive=True)
+    @on(Rows.Chosen)
+    def _row_chosen(self) -> None:
+        self.action_open_run()
 
     def action_open_run(self) -> None:
         """Open the form again."""
@@ -159,14 +180,6 @@ class DraftsScreen(FlowScreen[None]):
             self.session.drafts.discard(draft.id)
             self.run_worker(self._load(), group="page", exclusive=True)
 
-    def action_cursor_down(self) -> None:
-        """Move down."""
-        self.query_one(OptionList).action_cursor_down()
-
-    def action_cursor_up(self) -> None:
-        """Move up."""
-        self.query_one(OptionList).action_cursor_up()
-
     def action_close(self) -> None:
         """Go back."""
         self.dismiss(None)
@@ -174,3 +187,14 @@ class DraftsScreen(FlowScreen[None]):
     def status_right(self) -> Content:
         """Return how many there are."""
         return Content(f"{len(self.drafts)} drafts" if len(self.drafts) != 1 else "1 draft")
+
+
+def _shown(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a form's fields for the screen: parameters of a secret name are masked, unreadable ones left out."""
+    shown = dict(fields)
+    if "params" in shown:
+        try:
+            shown["params"] = json.dumps(redacted(read_object(str(shown["params"]))), ensure_ascii=False)
+        except BadInput:
+            shown["params"] = "(not yet JSON)"
+    return shown

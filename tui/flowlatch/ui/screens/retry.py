@@ -12,7 +12,7 @@ from flowlatch.live.create import RunCreated, RunExisted, new_key, outcome_line,
 from flowlatch.live.desk import Outcome
 from flowlatch.live.edit import NotSent, Unknown
 from flowlatch.live.session import Session
-from flowlatch.model.params import is_secret
+from flowlatch.model.params import redacted
 from flowlatch.model.run import FlowRun
 from flowlatch.text import one_line
 from flowlatch.ui.messages import OpenRun
@@ -36,8 +36,7 @@ class RetryScreen(RunQuestion):
         values = self.source.parameters
         shown = "as they were"
         if values is not None:
-            hidden = {name: "***" if is_secret(name) else value for name, value in values.items()}
-            shown = one_line(json.dumps(hidden, ensure_ascii=False), 300) if values else "none"
+            shown = one_line(json.dumps(redacted(values), ensure_ascii=False), 300) if values else "none"
         return Content.assemble(
             "A new run of the same flow version starts now; this one stays as it is.",
             ("\nparameters  ", "$muted"),
