@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from flowlatch.text import clean
 from tests.support.hostile import ESCAPES, LOOKALIKES, MARKUP, SENDABLE, SHAPES
 from tests.support.pty import Terminal
 from tests.support.server import ServerProcess
@@ -26,11 +25,18 @@ KNOWN = re.compile(
 )
 
 
+ACTS = re.compile(
+    "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\u3164"
+    "\ud800-\udfff\ufeff\uffa0\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys or nobody can see; written down here again, so that the program is not its own judge."""
+
+
 def unknown_bytes(raw: bytes) -> list[str]:
     """Return what else than known sequences and harmless text was written to a terminal, with its surroundings."""
     rest = KNOWN.sub(b"\n", raw).decode("utf-8", "surrogateescape")
-    acting = {char for char in set(rest) - set("\r\n\u200d\ufe0f") if clean(char, 8) != char}
-    return [repr(rest[max(0, at - 40) : at + 40]) for at in (rest.index(char) for char in sorted(acting))]
+    places = {found.group(): found.start() for found in ACTS.finditer(rest)}
+    return [repr(rest[max(0, at - 40) : at + 40]) for at in places.values()]
 
 
 def settle(terminal: Terminal, deadline_s: float = 5.0) -> str:
