@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from flowlatch.live.detail import Part
 from flowlatch.model.run import RunId
@@ -18,6 +19,7 @@ from flowlatch.ui.messages import OpenCancel, OpenCreate, OpenEditState, OpenRet
 from flowlatch.ui.screens.help import HelpScreen
 from flowlatch.ui.screens.menu import MenuScreen
 from flowlatch.ui.screens.run import RunScreen
+from flowlatch.ui.screens.taking import COPIES
 from tests.support.dashboard import LARGE, SMALL, Deck, dashboard
 from tests.support.hostile import SENDABLE
 from tests.support.server import ServerProcess
@@ -30,6 +32,10 @@ PARAMETERS = {"day": "2026-11-22", "db_password": "canary-x1", "deep": {"list": 
 def _note(asked: list[Any], message: Any) -> bool:
     asked.append(message)
     return True
+
+
+def _copied(written: list[str]) -> str:
+    return next((text for text in written if text.startswith("\x1b]52;c;")), "")
 
 
 def _is_loaded(screen: RunScreen) -> bool:
@@ -106,12 +112,12 @@ async def test_brackets_go_through_all_tabs_and_around(deck: Deck) -> None:
     assert run_screen(deck).tab == "raw"
 
 
-@pytest.mark.parametrize(("key", "tab"), [("h", "history"), ("l", "logs"), ("J", "raw")])
-async def test_a_letter_opens_its_tab_and_returns(deck: Deck, key: str, tab: str) -> None:
-    await deck.press(key)
-    assert run_screen(deck).tab == tab
-    await deck.press(key)
-    assert run_screen(deck).tab == "overview"
+async def test_a_letter_opens_its_tab_and_returns(deck: Deck) -> None:
+    for key, tab in (("h", "history"), ("l", "logs"), ("J", "raw")):
+        await deck.press(key)
+        assert run_screen(deck).tab == tab
+        await deck.press(key)
+        assert run_screen(deck).tab == "overview"
 
 
 async def test_the_history_tells_each_state_in_full(deck: Deck) -> None:
@@ -172,31 +178,30 @@ async def test_a_deleted_run_stays_on_the_screen_and_says_so(deck: Deck, made: M
     assert "amber-lynx" in text
 
 
-@pytest.mark.parametrize(
-    ("key", "kind"),
-    [
-        ("e", OpenEditState),
-        ("m", OpenEditState),
-        ("x", OpenCancel),
-        ("R", OpenRetry),
-        ("N", OpenCreate),
-        ("n", OpenCreate),
-        ("s", OpenSchedule),
-        ("z", OpenUndo),
-    ],
-)
+ASKED = {
+    "e": OpenEditState,
+    "m": OpenEditState,
+    "x": OpenCancel,
+    "R": OpenRetry,
+    "N": OpenCreate,
+    "n": OpenCreate,
+    "s": OpenSchedule,
+    "z": OpenUndo,
+}
+
+
 async def test_keys_that_change_something_ask_the_app_for_a_form(
-    deck: Deck, made: Made, key: str, kind: type[Any], monkeypatch: pytest.MonkeyPatch
+    deck: Deck, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = run_screen(deck)
-    asked: list[Any] = []
-    with monkeypatch.context() as patched:  # undone before the screen is told to close
-        patched.setattr(screen, "post_message", partial(_note, asked))
-        await deck.app.run_action(next(b.action for k, b in screen._bindings if k == key), default_namespace=screen)
-    found = next(message for message in asked if isinstance(message, kind))
-    run = getattr(found, "run", None) or getattr(found, "source", None) or (getattr(found, "runs", None) or [None])[0]
-    assert run is None or run.id == made.id
-    assert (run is None) == (key in "ns")
+    for key, kind in ASKED.items():
+        asked: list[Any] = []
+        with monkeypatch.context() as patched:  # undone before the screen is told to close
+            patched.setattr(screen, "post_message", partial(_note, asked))
+            await deck.app.run_action(next(b.action for k, b in screen._bindings if k == key), default_namespace=screen)
+        found: Any = next(message for message in asked if isinstance(message, kind))
+        runs = getattr(found, "runs", None) or [getattr(found, "run", None) or getattr(found, "source", None)]
+        assert [run and run.id for run in runs] == [None if key in "ns" else made.id], key
 
 
 async def test_the_time_key_writes_utc_everywhere(deck: Deck) -> None:
@@ -205,25 +210,24 @@ async def test_the_time_key_writes_utc_everywhere(deck: Deck) -> None:
     await deck.shows("UTC")
 
 
-@pytest.mark.parametrize(
-    ("letter", "what"), [("i", "id"), ("n", "name"), ("j", "JSON"), ("k", "key"), ("c", "command")]
-)
-async def test_y_and_a_letter_copy(
-    deck: Deck, made: Made, letter: str, what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_y_and_a_letter_copy(deck: Deck, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = {"i": made.id, "n": "amber-lynx", "c": f"runs show {made.id}", "k": "key-", "j": '"version": 3'}
     written: list[str] = []
     driver = deck.app._driver
     assert driver is not None
     monkeypatch.setattr(driver, "write", written.append)
-    await deck.press("y")
-    await deck.screen(MenuScreen)
-    await deck.press(letter)
-    await eventually_async(lambda: f"copied the {what}" in deck.toasts)
-    sequence = next(text for text in written if text.startswith("\x1b]52;c;"))
-    text = base64.b64decode(sequence[7:-1]).decode()
-    expected = {"i": made.id, "n": "amber-lynx", "c": f"runs show {made.id}", "k": "key-", "j": '"version": 3'}
-    assert expected[letter] in text
-    assert "canary" not in text
+    for letter, wanted in expected.items():
+        written.clear()
+        await deck.press("y")
+        await deck.screen(MenuScreen)
+        await deck.press(letter)
+        await eventually_async(partial(_copied, written), what=f"y {letter} to copy")
+        text = base64.b64decode(_copied(written)[7:-1]).decode()
+        assert wanted in text
+        assert "canary" not in text
+    assert [toast for toast in deck.toasts if toast.startswith("copied the ")] == [
+        f"copied the {COPIES[letter]}" for letter in expected
+    ]
 
 
 async def test_the_link_of_a_server_without_pages_is_off_and_w_says_why(deck: Deck) -> None:
@@ -242,8 +246,7 @@ async def test_e_writes_the_run_or_its_log_to_a_new_file(
     await eventually_async(lambda: tab == "overview" or Part.LOGS in screen.detail.loaded_at)
     await deck.press("E")
     await deck.shows("Write ")
-    await deck.press("end", "ctrl+u")
-    await deck.write(str(tmp_path / name))
+    deck.app.screen.query_one("#file", Input).value = str(tmp_path / name)
     await deck.press("enter")
     await eventually_async(lambda: any(name in toast for toast in deck.toasts))
     text = (tmp_path / name).read_text()
@@ -296,22 +299,28 @@ class TestWide:
         await deck.hides("it broke")
 
 
-async def test_hostile_text_is_shown_as_text_in_every_tab(shared_server: ServerProcess, shared_wire: Wire) -> None:
-    def make(text: str, number: int) -> str:
-        flow = shared_wire.create_flow(f"{number} {text}"[:200], [{"name": "a"}])
-        made = shared_wire.create_run(
-            flow,
-            parameters={text[:100]: text[:10_000], "a": [text[:10_000]]},
-            flow_run_name=text[:1000],
-            labels=[text[:50]],
-        )
-        shared_wire.set_state(made, 1, "Failed", text)
-        shared_wire.log(made, text[:10_000])
-        return made
+def make_hostile(wire: Wire, number: int, texts: list[str]) -> str:
+    """Make a run that shows these texts everywhere: names, labels, keys, values, states, logs."""
+    together = " ".join(text[:60] for text in texts)
+    flow = wire.create_flow(f"{number} {together}"[:200], [{"name": "a"}])
+    run_id = wire.create_run(
+        flow,
+        parameters={**{text[:100]: text[:10_000] for text in texts}, "a": [text[:10_000] for text in texts]},
+        flow_run_name=together[:1000],
+        labels=[text[:50] for text in texts],
+    )
+    for version, text in enumerate(texts, start=1):
+        wire.set_state(run_id, version, "Failed", text)
+    wire.log(run_id, *(text[:10_000] for text in texts))
+    return run_id
 
+
+async def test_hostile_text_is_shown_as_text_in_every_tab(shared_server: ServerProcess, shared_wire: Wire) -> None:
+    texts = list(SENDABLE.values())
     async with dashboard(shared_server, size=LARGE) as deck:
-        for number, (name, text) in enumerate(SENDABLE.items()):
-            run_id = await asyncio.to_thread(make, text, number)
+        for begin in range(0, len(texts), 8):
+            some = texts[begin : begin + 8]
+            run_id = await asyncio.to_thread(make_hostile, shared_wire, begin, some)
             deck.app.screen.post_message(OpenRun(RunId(run_id)))
             screen = await deck.screen(RunScreen)
             await eventually_async(partial(_is_loaded, screen))
@@ -320,7 +329,7 @@ async def test_hostile_text_is_shown_as_text_in_every_tab(shared_server: ServerP
                 await deck.pilot.pause()
                 for strip in screen._compositor.render_strips():
                     shown = "".join(segment.text for segment in strip)
-                    assert strip.cell_length == 120, (name, tab, shown)
-                    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in shown), (name, tab)
+                    assert strip.cell_length == 120, (begin, tab, shown)
+                    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in shown), (begin, tab)
                     assert all("@click" not in (segment.style.meta if segment.style else {}) for segment in strip)
             await deck.press("escape")
