@@ -106,7 +106,7 @@ class SidePane(Static):
         text = pane(self._row, self._detail, self._session, width=size.width, height=size.height)
         if self._shown is None or (text.plain, text.spans) != (self._shown.plain, self._shown.spans):
             self._shown = text
-            self.update(text)
+            self.update(text, layout=False)  # its size does not follow its text; a layout would repaint the screen
 
 
 def pane(row: FlowRun | None, detail: RunDetail | None, session: Session, *, width: int, height: int) -> Content:

@@ -118,7 +118,7 @@ class FilterBar(Vertical):
         if not self.is_open and self.field.value != text:
             self._own_text = text
             self.field.value = text
-        self.query_one("#summary", Static).update(summary)
+        _say(self.query_one("#summary", Static), summary)
         self._problem = one_line(problems[0], 300) if problems else ""
         self._show_hint()
 
@@ -208,8 +208,19 @@ class FilterBar(Vertical):
             for index, offer in enumerate(self._offers):
                 style = "$foreground bold reverse" if index == self._offer else "$foreground"
                 parts += [Content.styled(one_line(offer.word, 40), style), "  "]
-            hint.update(Content.assemble(*parts))
+            _say(hint, Content.assemble(*parts))
         else:
-            hint.update(Content(problem))
+            _say(hint, Content(problem))
         hint.set_class(bool(self.is_open and self._offers) or bool(problem), "-shown")
         hint.set_class(is_problem, "-problem")
+
+
+def _say(line: Static, content: Content) -> None:
+    """Change a line only where it differs: a layout repaints the whole screen, so only another width asks for one."""
+    old = line.content
+    if isinstance(old, Content):
+        if (old.plain, old.spans) == (content.plain, content.spans):
+            return
+        line.update(content, layout=old.cell_length != content.cell_length)
+    else:
+        line.update(content)
