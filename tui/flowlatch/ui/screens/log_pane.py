@@ -50,7 +50,7 @@ class LogPane(Vertical):
         is_new = clock != self._written
         self._written = clock
         is_read = Part.LOGS in detail.loaded_at
-        self.view.empty_text = "no log lines" if is_read else detail.problems.get(Part.LOGS, "loading …")
+        self.view.empty_text = f" {'no log lines' if is_read else detail.problems.get(Part.LOGS, 'loading …')}"
         self.view.show(detail.tail.lines, clock if is_new else None)
         self.show_head(detail, times)
 

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from flowlatch.live.detail import Part, RunDetail
 from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeBatch
+from flowlatch.model.params import redacted
 from flowlatch.model.run import FlowRun, LogLine
 from flowlatch.model.state import State
 from flowlatch.text import clean, one_line
@@ -162,7 +163,8 @@ def _facts(run: FlowRun, whole: FlowRun, session: Session, width: int) -> list[C
     if run.actor:
         lines.append(_fact("by", one_line(run.actor), width))
     if whole.parameters is not None:
-        written = json.dumps(whole.parameters, ensure_ascii=False, default=str) if whole.parameters else "none"
+        shown = redacted(whole.parameters)
+        written = json.dumps(shown, ensure_ascii=False, default=str) if shown else "none"
         lines.append(_fact("params", one_line(written, 300), width))
     return lines
 

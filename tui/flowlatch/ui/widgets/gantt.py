@@ -215,7 +215,8 @@ class TimeAxis(Widget):
         else:
             counts = Counter(category_of(row.task.state) for row in view.tasks)
             left = f"  {len(view.tasks)} tasks  " + "  ".join(f"{n} {c}" for c, n in counts.most_common(3))
-            first, last = written(axis.begin), written(axis.end)
+            has_begun = any(row.task.start_time for row in view.tasks)
+            first, last = (written(axis.begin), written(axis.end)) if has_begun else ("", "")
             width = view.cells - view.bar_column
             right = first + last.rjust(width - len(first)) if width > len(first) + len(last) + 1 else ""
             text = fit(left, view.bar_column) + right

@@ -44,7 +44,7 @@ class LogView(LineView):
         replace(keys.WRAP, show=True),
         replace(keys.SEARCH, show=True),
     ]
-    empty_text = "no log lines"
+    empty_text = " no log lines"
 
     class OlderWanted(Message):
         """The operator stands on the first line and wants what was before it."""
@@ -142,7 +142,7 @@ class LogView(LineView):
 
     def _room(self) -> int:
         """Cells for a message."""
-        return max(self.cells - self._stamp_cells - LEVEL_CELLS - 2, 20)
+        return max(self.cells - self._stamp_cells - LEVEL_CELLS - 3, 20)
 
     def _pieces_of(self, index: int) -> list[str]:
         """Return the message of a line in the pieces it is shown in."""
@@ -166,10 +166,10 @@ class LogView(LineView):
         look = _LOOK.get(number, "muted")
         loud = look if number >= LEVELS["WARNING"] else "faint" if number < LEVELS["INFO"] else ""
         if piece:
-            return [(" " * (self._stamp_cells + LEVEL_CELLS + 2), ""), (text, loud)]
+            return [(" " * (self._stamp_cells + LEVEL_CELLS + 3), ""), (text, loud)]
         stamp = fit(self._written(line.timestamp), self._stamp_cells, right=True)
         level = fit(SHORT.get(line.level, one_line(line.level, 20)), LEVEL_CELLS)
-        return [(stamp, "muted"), (" ", ""), (level, look), (" ", ""), (text, loud)]
+        return [(f" {stamp}", "muted"), (" ", ""), (level, look), (" ", ""), (text, loud)]
 
     def find(self, needle: str) -> list[int]:
         """Return the first row of each line whose message or level holds `needle`."""
