@@ -133,6 +133,13 @@ async def test_refused_says_so_and_that_nothing_was_sent() -> None:
     assert not isinstance(caught.value, AnswerLost)
 
 
+async def test_a_closed_connection_is_no_fault_of_ours(faulty: FaultyServer) -> None:
+    link = Link(Profile(name="t", url=faulty.url), faulty.url, token=None)
+    await link.aclose()
+    with pytest.raises(Unreachable, match="is closed"):
+        await link.post({"query": "{ hello }"}, is_read=False)
+
+
 async def test_a_name_that_does_not_exist_is_named() -> None:
     url = "http://no-such-host.invalid"
     link = Link(Profile(name="t", url=url), url)

@@ -143,6 +143,8 @@ class Link:
         raise AssertionError("the loop returns or raises")
 
     async def _send(self, body: bytes, timeout_s: float) -> Reply:
+        if self._client.is_closed:  # a screen that asks while the program ends; httpx would call it a fault of ours
+            raise Unreachable(f"the connection to {self._where()} is closed")
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"}
         request = self._client.build_request("POST", self.url, content=body, headers=headers | self.headers())
         self._requests += 1
