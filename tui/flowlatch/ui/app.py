@@ -18,6 +18,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.worker import Worker
 
 from flowlatch.config import Settings, Target, places
@@ -93,6 +94,14 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our variables, for themes that do not have them."""
         return dict(DARK.variables)
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """Return the screens seen below the one in front: none unless that is a dialog.
+
+        Textual names the one below an opaque screen too, and whatever it hears of repaints the screen in front.
+        """
+        return super()._background_screens if any(screen.is_modal for screen in self._screen_stack[-1:]) else []
 
     def get_line_filters(self) -> list[LineFilter]:
         """Let nothing through that a terminal obeys."""
