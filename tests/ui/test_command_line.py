@@ -122,3 +122,8 @@ async def test_a_leading_colon_is_not_part_of_the_command() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("colon", "f", "l", "o", "w", "s", "enter")
         assert app.typed == ["flows"]
+
+
+def test_sentences_are_searched_from_three_letters_on_by_the_start_of_a_word() -> None:
+    assert "agents" not in [verb.name for verb in fitting("re", VERBS)], "`were` is no hit for re"
+    assert [verb.name for verb in fitting("colours", VERBS)] == ["theme"]

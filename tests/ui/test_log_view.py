@@ -177,3 +177,15 @@ async def test_fifty_thousand_lines_scroll_without_a_pause() -> None:
         assert "line 50000" in screen_text(pilot.app)
         assert slowest < PAUSE_S
         assert appended_s < 0.02, "one new line costs one line, not the whole log"
+
+
+async def test_a_line_that_is_cut_says_so_and_moves_with_the_arrows() -> None:
+    async with stage().run_test(size=(80, 24)) as pilot:
+        log = view(pilot)
+        log.show(lines(1, message="a" * 100 + "END"))
+        await pilot.pause()
+        assert screen_text(pilot.app).splitlines()[0].endswith("a…")
+        for _ in range(6):
+            await pilot.press("right")
+        assert "END" in screen_text(pilot.app)
+        assert "…" not in screen_text(pilot.app)

@@ -81,11 +81,11 @@ def _times(run: FlowRun, times: Times) -> Content:
     if run.start_time:
         late = (run.start_time - run.scheduled_start_time).total_seconds() if run.scheduled_start_time else 0
         parts.append(f"start {times.short(run.start_time)}" + (f" (late {duration(late)})" if late >= 1 else ""))
-    if run.end_time:
-        parts.append(f"end {times.short(run.end_time)}")
     took = run_duration_s(run, times.now)
     if took is not None:
         parts.append(f"{'took' if run.is_finished else 'running'} {duration(took)}")
+    if run.end_time:
+        parts.append(f"end {times.short(run.end_time)}")
     return Content("   ".join(parts))
 
 
@@ -138,7 +138,9 @@ def state_detail(state: State, times: Times, *, me: str = "") -> Content:
 
 def related_lines(detail: RunDetail, times: Times, width: int, limit: int) -> Content:
     """Return the newest other runs of the same flow, one a line."""
-    lines = [Content.styled("── other runs of this flow ".ljust(width, "─")[:width], "$rule")]
+    title = "other runs of this flow"
+    line = "─" * max(width - len(title) - 4, 0)
+    lines = [Content.assemble(("── ", "$rule"), (title, "$muted"), (f" {line}", "$rule"))]
     for run in detail.related[: max(limit - 1, 0)]:
         late = run.late_by(times.now) is not None
         lines.append(

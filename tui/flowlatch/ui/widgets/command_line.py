@@ -20,6 +20,8 @@ from flowlatch.text import one_line
 SHOWN = 8
 """Verbs listed at most."""
 NAME_CELLS = 22
+LEAST_WORD = 3
+"""Letters from which on sentences are searched too."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,15 @@ def fitting(text: str, verbs: Sequence[Verb]) -> list[Verb]:
     if space:
         return [verb for verb in verbs if wanted == verb.name or wanted in verb.aliases]
     begins = [verb for verb in verbs if verb.name.startswith(wanted)]
-    holds = [
-        verb for verb in verbs if verb not in begins and (wanted in verb.name or wanted in verb.sentence.casefold())
-    ]
+    holds = [verb for verb in verbs if verb not in begins and _tells(verb, wanted)]
     return begins + (holds if wanted else [])
+
+
+def _tells(verb: Verb, wanted: str) -> bool:
+    """True when the name holds what is typed, or a word of the sentence begins with it."""
+    if len(wanted) < LEAST_WORD:
+        return False
+    return wanted in verb.name or any(word.startswith(wanted) for word in verb.sentence.casefold().split())
 
 
 def completed(text: str, verbs: Sequence[Verb]) -> str:

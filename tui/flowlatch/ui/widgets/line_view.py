@@ -150,6 +150,9 @@ class LineView(ScrollView, can_focus=True):
                 self._strips.clear()
             strip = self._strips[(row, is_cursor)] = self._drawn(row, is_cursor)
         ground = self._cursor_look() if is_cursor else self.rich_style
+        if strip.cell_length > self.shift + width > 1:
+            cut = strip.crop(self.shift, self.shift + width - 1)
+            return Strip([*cut, Segment("…", self._look("muted") + Style(bgcolor=ground.bgcolor))])
         return strip.crop_extend(self.shift, self.shift + width, ground)
 
     def _drawn(self, row: int, is_cursor: bool) -> Strip:
