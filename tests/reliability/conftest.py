@@ -12,7 +12,7 @@ from tests.support.pty import Terminal
 from tests.support.server import ServerProcess
 
 NAME_LIMIT = 1_000
-QUIET_S = 0.3
+QUIET_S = 0.25
 """A screen that has written nothing for so long has said what it had to say."""
 MODES = (1000, 1003, 1004, 1006, 1015, 1049, 2004, 2026, 25, 7)
 _MODES = b"|".join(str(mode).encode() for mode in MODES)
