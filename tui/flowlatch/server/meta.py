@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from flowlatch.model.state import PARENTS, StateType
+from flowlatch.model.state_type import PARENTS, StateType
 from flowlatch.version import __version__
 
 CORE_VERSION = "1.4.1"

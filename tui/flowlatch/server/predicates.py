@@ -2,157 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
-
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    FromClause,
-    Table,
-    and_,
-    bindparam,
-    false,
-    func,
-    not_,
-    or_,
-    select,
-    true,
-)
-from sqlalchemy import exists as sql_exists
-from sqlalchemy.sql import column as sql_column
-from sqlalchemy.sql import table as sql_table
-
 from flowlatch.server.plan import Compare, Condition, Group, Related
-from flowlatch.server.relations import CURRENT_STATE, RELATIONS, TABLES, scalar_of
+from flowlatch.server.relations import CURRENT_STATE, RELATIONS, scalar_of
+from flowlatch.server.sql import Row, Select, every, operand, some
 from flowlatch.store.schema import flow_run_label
 
-_names = sql_table("flow_run_name", sql_column("rowid"), sql_column("flow_run_name"))
-
-Row = FromClause
-"""An alias of a table: the row a condition is about."""
+_ORDERINGS = {"_eq": "=", "_neq": "!=", "_gt": ">", "_gte": ">=", "_lt": "<", "_lte": "<="}
 
 
-def operand(place: int) -> BindParameter[Any]:
-    """Return the parameter that holds an operand."""
-    return bindparam(f"p{place}")
-
-
-def alias(name: str) -> Row:
-    """Return a fresh alias of a table."""
-    return TABLES[name].alias()
-
-
-def table_name(row: Row) -> str:
-    """Return the name of the table behind an alias."""
-    return cast(Table, row.element).name  # type: ignore[attr-defined]
-
-
-def column(row: Row, name: str) -> ColumnElement[Any]:
+def column(row: Row, name: str) -> str:
     """Return a column of a row; `serialized_state` of a run is that of its current state's row."""
-    if name == "serialized_state" and table_name(row) in CURRENT_STATE:
-        state = CURRENT_STATE[table_name(row)].alias()
-        return select(state.c.serialized_state).where(state.c.id == row.c.state_id).scalar_subquery()
-    return row.c[name]
+    if name == "serialized_state" and row.table.name in CURRENT_STATE:
+        state = row.beside(CURRENT_STATE[row.table.name])
+        found = Select([state["serialized_state"]], state.source).where(f"{state['id']} = {row['state_id']}")
+        return f"({found})"
+    return row[name]
 
 
-def predicate(row: Row, condition: Condition) -> ColumnElement[bool]:
+def predicate(row: Row, condition: Condition) -> str:
     """Return a condition on a row."""
     match condition:
         case Group("and", members):
-            return and_(true(), *(predicate(row, member) for member in members))
+            return every([predicate(row, member) for member in members])
         case Group("or", members):
-            return or_(false(), *(predicate(row, member) for member in members))
+            return some([predicate(row, member) for member in members])
         case Group(_, members):
-            return not_(and_(true(), *(predicate(row, member) for member in members)))
+            return f"NOT ({every([predicate(row, member) for member in members])})"
         case Related(relation, inner):
             return _related(row, relation, inner)
         case Compare():
             return _compare(row, condition)
 
 
-def _related(row: Row, name: str, condition: Condition) -> ColumnElement[bool]:
-    relation = RELATIONS[table_name(row)][name]
-    target = alias(relation.target.name)
+def _related(row: Row, name: str, condition: Condition) -> str:
+    relation = RELATIONS[row.table.name][name]
+    target = row.beside(relation.target)
+    local, remote, meets = row[relation.local], target[relation.remote], predicate(target, condition)
     if relation.many:
-        return sql_exists(
-            select(target.c.seq).where(target.c[relation.remote] == row.c[relation.local], predicate(target, condition))
-        )
+        return f"EXISTS ({Select([target['seq']], target.source).where(f'{remote} = {local}', meets)})"
     # not correlated, so that the related rows are looked for once and not once for each row
-    local = row.c[relation.local]
-    found = local.in_(select(target.c[relation.remote]).where(predicate(target, condition)))
+    found = f"{local} IN ({Select([remote], target.source).where(meets)})"
     # a row without a related one has none that matches: false, and not unknown
-    return and_(local.is_not(None), found) if TABLES[table_name(row)].c[relation.local].nullable else found
+    return every([f"{local} IS NOT NULL", found]) if row.table.columns[relation.local].nullable else found
 
 
-def _listed(place: int) -> Any:
-    return select(func.json_each(operand(place)).table_valued("value").c.value)
-
-
-def _compare(row: Row, comparison: Compare) -> ColumnElement[bool]:
+def _compare(row: Row, comparison: Compare) -> str:
     subject, operator = column(row, comparison.column), comparison.operator
     if operator == "_is_null":
-        return subject.is_(None) if comparison.operand else subject.is_not(None)
+        return f"{subject} IS NULL" if comparison.operand else f"{subject} IS NOT NULL"
     if _is_json(row, comparison.column):
         return _compare_json(row, subject, comparison)
-    if operator == "_in":
-        return subject.in_(_listed(comparison.operand))
-    if operator == "_nin":
-        return subject.not_in(_listed(comparison.operand))
+    if operator in ("_in", "_nin"):
+        word = "IN" if operator == "_in" else "NOT IN"
+        return f"{subject} {word} (SELECT value FROM json_each({operand(comparison.operand)}))"
     if operator.endswith("like"):
         return _like(row, subject, comparison)
-    return _ORDERINGS[operator](subject, operand(comparison.operand))
-
-
-_ORDERINGS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
-    "_eq": lambda left, right: left == right,
-    "_neq": lambda left, right: left != right,
-    "_gt": lambda left, right: left > right,
-    "_gte": lambda left, right: left >= right,
-    "_lt": lambda left, right: left < right,
-    "_lte": lambda left, right: left <= right,
-}
+    return f"{subject} {_ORDERINGS[operator]} {operand(comparison.operand)}"
 
 
 def _is_json(row: Row, name: str) -> bool:
-    if name == "serialized_state" and table_name(row) in CURRENT_STATE:
+    if name == "serialized_state" and row.table.name in CURRENT_STATE:
         return True
-    return scalar_of(TABLES[table_name(row)].c[name]) == "jsonb"
+    return scalar_of(row.table.columns[name]) == "jsonb"
 
 
-def _like(row: Row, subject: ColumnElement[Any], comparison: Compare) -> ColumnElement[bool]:
+def _like(row: Row, subject: str, comparison: Compare) -> str:
     pattern = operand(comparison.operand)
     if comparison.operator in ("_like", "_nlike"):
-        found: ColumnElement[bool] = subject.bool_op("GLOB")(pattern)
+        found = f"{subject} GLOB {pattern}"
     elif comparison.hint == "ascii":
-        found = subject.like(pattern, escape="\\")
+        found = f"{subject} LIKE {pattern} ESCAPE '\\'"
     else:
-        found = func.flowlatch_ilike(pattern, subject) == 1
+        found = f"flowlatch_ilike({pattern}, {subject}) = 1"
     if comparison.extra is not None:
-        matches = select(_names.c.rowid).where(_names.c.flow_run_name.op("MATCH")(operand(comparison.extra)))
-        found = and_(row.c.seq.in_(matches), found)
-    return not_(found) if comparison.operator.startswith("_n") else found
+        matches = f"SELECT rowid FROM flow_run_name WHERE flow_run_name MATCH {operand(comparison.extra)}"
+        found = every([f"{row['seq']} IN ({matches})", found])
+    return f"NOT ({found})" if comparison.operator.startswith("_n") else found
 
 
-def _compare_json(row: Row, subject: ColumnElement[Any], comparison: Compare) -> ColumnElement[bool]:
+def _compare_json(row: Row, subject: str, comparison: Compare) -> str:
     wanted, operator = operand(comparison.operand), comparison.operator
     if operator == "_has_label":
         return _has_label(row, wanted)
-    if operator in ("_in", "_nin"):
-        found = func.flowlatch_json_in(subject, wanted) == 1
-        return found if operator == "_in" else func.coalesce(not_(found), 0) == 1
+    if operator == "_in":
+        return f"flowlatch_json_in({subject}, {wanted}) = 1"
+    if operator == "_nin":
+        return f"coalesce(flowlatch_json_in({subject}, {wanted}) != 1, 0) = 1"
     if operator in _ORDERINGS:
-        return _ORDERINGS[operator](func.flowlatch_json_key(subject), func.flowlatch_json_key(wanted))
+        return f"flowlatch_json_key({subject}) {_ORDERINGS[operator]} flowlatch_json_key({wanted})"
     function = {
-        "_contains": func.flowlatch_json_contains(subject, wanted),
-        "_contained_in": func.flowlatch_json_contains(wanted, subject),
-        "_has_key": func.flowlatch_json_has_keys(subject, wanted, 1),
-        "_has_keys_all": func.flowlatch_json_has_keys(subject, wanted, 1),
-        "_has_keys_any": func.flowlatch_json_has_keys(subject, wanted, 0),
+        "_contains": f"flowlatch_json_contains({subject}, {wanted})",
+        "_contained_in": f"flowlatch_json_contains({wanted}, {subject})",
+        "_has_key": f"flowlatch_json_has_keys({subject}, {wanted}, 1)",
+        "_has_keys_all": f"flowlatch_json_has_keys({subject}, {wanted}, 1)",
+        "_has_keys_any": f"flowlatch_json_has_keys({subject}, {wanted}, 0)",
     }[operator]
-    return function == 1
+    return f"{function} = 1"
 
 
-def _has_label(row: Row, wanted: BindParameter[Any]) -> ColumnElement[bool]:
+def _has_label(row: Row, wanted: str) -> str:
     """Return "has this label": a look into the label table, never a walk over all runs."""
-    return row.c.seq.in_(select(flow_run_label.c.run_seq).where(flow_run_label.c.label == wanted))
+    labelled = row.beside(flow_run_label)
+    found = Select([labelled["run_seq"]], labelled.source).where(f"{labelled['label']} = {wanted}")
+    return f"{row['seq']} IN ({found})"

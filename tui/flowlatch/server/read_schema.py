@@ -5,9 +5,8 @@ Source: contract.md §3. The result is SDL text, so that it can be read and revi
 
 from __future__ import annotations
 
-from sqlalchemy import Table
-
 from flowlatch.server.relations import CURRENT_STATE, RELATIONS, TABLES, scalar_of, wire_columns
+from flowlatch.store.tables import Table
 
 SCALARS = ("uuid", "String", "Int", "Boolean", "timestamptz", "interval", "jsonb")
 SUMMABLE = ("Int",)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Table
-from sqlalchemy.types import Integer
-
 from flowlatch.store import schema as tables
-from flowlatch.store.schema import INTERNAL_COLUMNS, WIRE_TABLES, Boolean, Interval, Json, Timestamp, Uuid
+from flowlatch.store.schema import INTERNAL_COLUMNS, WIRE_TABLES
+from flowlatch.store.tables import Column, Table
 
 TABLES: Mapping[str, Table] = {table.name: table for table in WIRE_TABLES}
 
@@ -91,25 +89,11 @@ CURRENT_STATE: Mapping[str, Table] = {"flow_run": tables.flow_run_state, "task_r
 """Tables whose `serialized_state` is that of the state row that `state_id` names."""
 
 
-def wire_columns(table: Table) -> dict[str, Column[object]]:
+def wire_columns(table: Table) -> dict[str, Column]:
     """Return the columns of a table that the wire shows, by name."""
-    return {column.name: column for column in table.columns if column.name not in INTERNAL_COLUMNS}
+    return {name: column for name, column in table.columns.items() if name not in INTERNAL_COLUMNS}
 
 
-def scalar_of(column: Column[object]) -> str:
+def scalar_of(column: Column) -> str:
     """Return the name of a column's type on the wire."""
-    match column.type:
-        case Uuid():
-            return "uuid"
-        case Timestamp():
-            return "timestamptz"
-        case Json():
-            return "jsonb"
-        case Interval():
-            return "interval"
-        case Boolean():
-            return "Boolean"
-        case Integer():
-            return "Int"
-        case _:
-            return "String"
+    return str(column.kind)

@@ -21,7 +21,6 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
 from graphql.utilities import value_from_ast_untyped
-from sqlalchemy import Table
 
 from flowlatch.server.conditions import condition, order, stored_id
 from flowlatch.server.plan import (
@@ -45,6 +44,7 @@ from flowlatch.server.plan import (
 from flowlatch.server.relations import RELATIONS, TABLES
 from flowlatch.server.schema import schema
 from flowlatch.store.base import Refusal
+from flowlatch.store.tables import Table
 
 _STEP = re.compile(r"\.([^.\[\]\"\0]+)|(\[\d{1,9}\])", re.ASCII)
 _PATH = re.compile(f"(?:{_STEP.pattern})*", re.ASCII)

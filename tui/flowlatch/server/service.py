@@ -35,7 +35,7 @@ class Service:
         """Return the JSON texts a statement gives. Raises `Refusal`: LIMIT for too much, or too slow."""
         found = await self.store.read(
             statement.sql,
-            {**statement.constants, **values.parameters(), NOW: self.now_text()},
+            {**values.parameters(), NOW: self.now_text()},
             timeout_s=READ_TIMEOUT_S,
             limit_bytes=ANSWER_BYTES,
         )

@@ -6,47 +6,40 @@ is walked: one entry for each row shown or skipped, whatever the number of runs.
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Select, select, union
-
 from flowlatch.server.plan import EVERYTHING, Compare, Condition, Group, ListArguments, OrderBy
-from flowlatch.server.predicates import alias, operand, predicate
+from flowlatch.server.predicates import predicate
+from flowlatch.server.sql import Row, Select, Union, operand
 from flowlatch.store.schema import flow_run_label
 
 MAX_BRANCHES = 24
 """States walked side by side; there are 21."""
 
 
-def walked_places(table: str, arguments: ListArguments) -> Select[Any] | None:
+def walked_places(row: Row, arguments: ListArguments) -> Select | None:
     """Return the `seq`s of a page in one column, or None where an ordinary list is as good."""
     direction = _direction(arguments.order_by)
-    if table != "flow_run" or direction is None or arguments.distinct_on or arguments.limit is None:
+    if row.table.name != "flow_run" or direction is None or arguments.distinct_on or arguments.limit is None:
         return None
     found = _labelled(arguments.where)
     if found is not None:
-        return _by_label(*found, arguments, direction)
+        return _by_label(row, *found, arguments, direction)
     states = branches(arguments.where)
     if states is None or not 1 < len(states) <= MAX_BRANCHES:
         return None
-    return _by_states(states, arguments, direction)
+    return _by_states(row, states, arguments, direction)
 
 
-def counted_places(table: str, arguments: ListArguments) -> Select[Any] | None:
+def counted_places(row: Row, arguments: ListArguments) -> Select | None:
     """Return the `seq`s of the runs of a label, in no order, up to the limit; None for other conditions."""
-    found = _labelled(arguments.where) if table == "flow_run" and not arguments.distinct_on else None
+    found = _labelled(arguments.where) if row.table.name == "flow_run" and not arguments.distinct_on else None
     if found is None:
         return None
     label, rest = found
-    labelled = flow_run_label.alias()
-    query = (
-        select(labelled.c.run_seq.label("seq")).where(labelled.c.label == operand(label.operand))
-        if rest == EVERYTHING
-        else _runs_of(label, rest)[0]
-    )
-    if arguments.limit is not None:
-        query = query.limit(operand(arguments.limit))
-    return query if arguments.offset is None else query.offset(operand(arguments.offset))
+    if rest != EVERYTHING:
+        return _runs_of(row, label, rest)[0].paged(arguments.limit, arguments.offset)
+    labelled = row.beside(flow_run_label)
+    query = Select([f"{labelled['run_seq']} AS seq"], labelled.source)
+    return query.where(f"{labelled['label']} = {operand(label.operand)}").paged(arguments.limit, arguments.offset)
 
 
 def _labelled(condition: Condition) -> tuple[Compare, Condition] | None:
@@ -90,43 +83,26 @@ def branches(condition: Condition) -> list[Condition] | None:
     return None
 
 
-def _by_states(states: list[Condition], arguments: ListArguments, direction: str) -> Select[Any]:
+def _by_states(row: Row, states: list[Condition], arguments: ListArguments, direction: str) -> Select:
     """Walk one index range for each state, merged in order."""
     tops = []
     for state in states:
-        row = alias("flow_run")
-        columns = (row.c.seq.label("seq"), row.c.scheduled_start_time.label("at"), row.c.id.label("id"))
-        tops.append(select(*columns).where(predicate(row, state)))
-    merged = union(*tops)
-    names = merged.selected_columns
-    merged = merged.order_by(*(_ordered(names[name], direction) for name in ("at", "id")))
-    return select(_paged(merged, arguments).subquery().c.seq)
+        run = row.beside(row.table)
+        columns = (f"{run['seq']} AS seq", f"{run['scheduled_start_time']} AS at", f"{run['id']} AS id")
+        tops.append(Select(columns, run.source).where(predicate(run, state)))
+    merged = Union(tops, (f"at {direction}", f"id {direction}"), arguments.limit, arguments.offset)
+    return Select(["seq"], f"({merged})")
 
 
-def _by_label(label: Compare, rest: Condition, arguments: ListArguments, direction: str) -> Select[Any]:
+def _by_label(row: Row, label: Compare, rest: Condition, arguments: ListArguments, direction: str) -> Select:
     """Walk the runs of a label."""
-    query, *places = _runs_of(label, rest)
-    query = query.order_by(*(_ordered(place, direction) for place in places))
-    return select(_paged(query, arguments).subquery().c.seq)
+    query, *places = _runs_of(row, label, rest)
+    return query.ordered(*(f"{place} {direction}" for place in places)).paged(arguments.limit, arguments.offset)
 
 
-def _runs_of(label: Compare, rest: Condition) -> tuple[Select[Any], ColumnElement[Any], ColumnElement[Any]]:
+def _runs_of(row: Row, label: Compare, rest: Condition) -> tuple[Select, str, str]:
     """Return the `seq`s of the runs of a label, and by what they are put in the order of the list."""
-    row, labelled = alias("flow_run"), flow_run_label.alias()
-    query = (
-        select(row.c.seq)
-        .select_from(labelled)
-        .join(row, row.c.seq == labelled.c.run_seq)
-        .where(labelled.c.label == operand(label.operand), predicate(row, rest))
-    )
-    return query, labelled.c.scheduled_start_time, row.c.id
-
-
-def _ordered(column: ColumnElement[Any], direction: str) -> ColumnElement[Any]:
-    return column.desc() if direction == "desc" else column.asc()
-
-
-def _paged(query: Any, arguments: ListArguments) -> Any:
-    assert arguments.limit is not None
-    query = query.limit(operand(arguments.limit))
-    return query if arguments.offset is None else query.offset(operand(arguments.offset))
+    run, labelled = row.beside(row.table), row.beside(flow_run_label)
+    query = Select([run["seq"]], f"{labelled.source} JOIN {run.source} ON {run['seq']} = {labelled['run_seq']}")
+    is_labelled = f"{labelled['label']} = {operand(label.operand)}"
+    return query.where(is_labelled, predicate(run, rest)), labelled["scheduled_start_time"], run["id"]

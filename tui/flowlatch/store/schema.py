@@ -13,154 +13,103 @@ Encoding, the same for every table:
 `flow_run.serialized_state` and `task_run.serialized_state` are not stored twice: they are the `serialized_state` of the
 state row that `state_id` names. `flow_run.idempotency` is the row of the table `idempotency` with that `flow_run_id`.
 
-The statements that SQLAlchemy has no words for (full-text index, triggers) are in `store.derived`.
+What is no table or index (full-text index, triggers) is in `store.derived`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    text,
-)
-from sqlalchemy.types import TypeDecorator
-
-metadata = MetaData()
+from flowlatch.store.tables import Column, Index, Kind, Table
 
 
-class Uuid(TypeDecorator[str]):
-    """A UUID as lower-case text with hyphens."""
-
-    impl = Text
-    cache_ok = True
-
-
-class Timestamp(TypeDecorator[str]):
-    """A time in UTC as text `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`."""
-
-    impl = Text
-    cache_ok = True
-
-
-class Json(TypeDecorator[str]):
-    """A JSON value as text."""
-
-    impl = Text
-    cache_ok = True
-
-
-class Boolean(TypeDecorator[int]):
-    """True or false as 1 or 0."""
-
-    impl = Integer
-    cache_ok = True
-
-
-class Interval(TypeDecorator[int]):
-    """A length of time in whole microseconds."""
-
-    impl = Integer
-    cache_ok = True
-
-
-def _table(name: str, *columns: Any) -> Table:
-    """Return a table of the read side: the columns every one of them has, then its own."""
-    return Table(
-        name,
-        metadata,
-        Column("seq", Integer, primary_key=True),
-        Column("id", Uuid, nullable=False, unique=True),
-        Column("created", Timestamp, nullable=False),
-        Column("updated", Timestamp, nullable=False),
-        *columns,
+def _table(name: str, *parts: Column | Index) -> Table:
+    """Return a table of the read side: the columns every one of them has, then its own, and its indexes."""
+    columns = (
+        _required("seq", Kind.INTEGER),
+        _required("id", Kind.UUID),
+        _required("created", Kind.TIMESTAMP),
+        _required("updated", Kind.TIMESTAMP),
+        *(part for part in parts if isinstance(part, Column)),
     )
+    return Table(name, columns, tuple(part for part in parts if isinstance(part, Index)), unique=("id",))
 
 
-def _required(name: str, type_: Any, *rest: Any, default: str | None = None) -> Column[Any]:
-    return Column(name, type_, *rest, nullable=False, server_default=text(default) if default else None)
+def _required(name: str, kind: Kind = Kind.TEXT, *, default: str | None = None) -> Column:
+    return Column(name, kind, nullable=False, default=default)
 
 
-def _owner(name: str, target: str, *, nullable: bool = False) -> Column[Any]:
+def _owner(name: str, table: str, *, nullable: bool = False) -> Column:
     """Return a column that names the row this one belongs to and goes with."""
-    return Column(name, Uuid, ForeignKey(f"{target}.id", ondelete="CASCADE"), nullable=nullable)
+    return Column(name, Kind.UUID, nullable=nullable, owner=table)
 
 
-def _tenant() -> Column[Any]:
+def _tenant() -> Column:
     return _owner("tenant_id", "tenant", nullable=True)
 
 
-def _state_columns() -> list[Column[Any]]:
+def _state_columns() -> list[Column]:
     """Return the columns that repeat the current state on its run."""
     return [
-        Column("state_id", Uuid),
-        Column("state", Text),
-        Column("state_timestamp", Timestamp),
-        Column("state_message", Text),
-        Column("state_result", Json),
-        Column("state_start_time", Timestamp),
-        Column("actor", Text),  # of the current state; not in contract.md, design.md §9
+        Column("state_id", Kind.UUID),
+        Column("state"),
+        Column("state_timestamp", Kind.TIMESTAMP),
+        Column("state_message"),
+        Column("state_result", Kind.JSON),
+        Column("state_start_time", Kind.TIMESTAMP),
+        Column("actor"),  # of the current state; not in contract.md, design.md §9
     ]
 
 
-def _timing_columns() -> list[Column[Any]]:
+def _timing_columns() -> list[Column]:
     return [
-        Column("heartbeat", Timestamp),
-        Column("start_time", Timestamp),
-        Column("end_time", Timestamp),
-        Column("duration", Interval),
+        Column("heartbeat", Kind.TIMESTAMP),
+        Column("start_time", Kind.TIMESTAMP),
+        Column("end_time", Kind.TIMESTAMP),
+        Column("duration", Kind.INTERVAL),
     ]
 
 
-def _history_columns() -> list[Column[Any]]:
+def _history_columns() -> list[Column]:
     """Return the columns of one state of a run. `version` is the run's once the state was accepted."""
     return [
-        _required("timestamp", Timestamp),
-        _required("state", Text),
-        Column("version", Integer),
-        Column("message", Text),
-        Column("result", Json),
-        Column("start_time", Timestamp),
-        _required("serialized_state", Json),
-        Column("actor", Text),  # who set it; not in contract.md, design.md §9
+        _required("timestamp", Kind.TIMESTAMP),
+        _required("state"),
+        Column("version", Kind.INTEGER),
+        Column("message"),
+        Column("result", Kind.JSON),
+        Column("start_time", Kind.TIMESTAMP),
+        _required("serialized_state", Kind.JSON),
+        Column("actor"),  # who set it; not in contract.md, design.md §9
     ]
 
 
 tenant = _table(
     "tenant",
-    _required("name", Text),
-    _required("slug", Text),
-    Column("info", Json),
-    _required("settings", Json, default="'{}'"),
-    Index("tenant_slug", "slug", unique=True),
+    _required("name"),
+    _required("slug"),
+    Column("info", Kind.JSON),
+    _required("settings", Kind.JSON, default="'{}'"),
+    Index("tenant_slug", ("slug",), unique=True),
 )
 
 project = _table(
     "project",
     _tenant(),
-    _required("name", Text),
-    Column("description", Text),
-    Index("project_name", "tenant_id", "name", unique=True),
+    _required("name"),
+    Column("description"),
+    Index("project_name", ("tenant_id", "name"), unique=True),
 )
 
 flow_group = _table(
     "flow_group",
     _tenant(),
-    Column("name", Text),
-    Column("description", Text),
-    Column("labels", Json),
-    Column("schedule", Json),
-    Column("run_config", Json),
-    _required("settings", Json, default="'{}'"),
-    _required("default_parameters", Json, default="'{}'"),
-    Index("flow_group_name", "tenant_id", "name", unique=True),
+    Column("name"),
+    Column("description"),
+    Column("labels", Kind.JSON),
+    Column("schedule", Kind.JSON),
+    Column("run_config", Kind.JSON),
+    _required("settings", Kind.JSON, default="'{}'"),
+    _required("default_parameters", Kind.JSON, default="'{}'"),
+    Index("flow_group_name", ("tenant_id", "name"), unique=True),
 )
 
 flow = _table(
@@ -168,47 +117,47 @@ flow = _table(
     _tenant(),
     _owner("project_id", "project"),
     _owner("flow_group_id", "flow_group"),
-    Column("version_group_id", Text),
-    Column("version", Integer),
-    _required("name", Text),
-    Column("description", Text),
-    _required("archived", Boolean, default="0"),
-    Column("core_version", Text),
-    Column("parameters", Json),
-    Column("storage", Json),
-    Column("environment", Json),
-    Column("run_config", Json),
-    Column("serialized_flow", Json),
-    Column("schedule", Json),
-    _required("is_schedule_active", Boolean, default="0"),
-    _required("settings", Json, default="'{}'"),
+    Column("version_group_id"),
+    Column("version", Kind.INTEGER),
+    _required("name"),
+    Column("description"),
+    _required("archived", Kind.BOOLEAN, default="0"),
+    Column("core_version"),
+    Column("parameters", Kind.JSON),
+    Column("storage", Kind.JSON),
+    Column("environment", Kind.JSON),
+    Column("run_config", Kind.JSON),
+    Column("serialized_flow", Kind.JSON),
+    Column("schedule", Kind.JSON),
+    _required("is_schedule_active", Kind.BOOLEAN, default="0"),
+    _required("settings", Kind.JSON, default="'{}'"),
     # the key of the registration that made this version (contract.md §2.2.1); not shown on the wire
-    Column("registration_key", Text),
-    Index("flow_project", "project_id", "name"),
-    Index("flow_name", "name"),
-    Index("flow_group_version", "flow_group_id", "version"),
-    Index("flow_version_group", "version_group_id", "version"),
+    Column("registration_key"),
+    Index("flow_project", ("project_id", "name")),
+    Index("flow_name", ("name",)),
+    Index("flow_group_version", ("flow_group_id", "version")),
+    Index("flow_version_group", ("version_group_id", "version")),
 )
 
 task = _table(
     "task",
     _tenant(),
     _owner("flow_id", "flow"),
-    Column("name", Text),
-    Column("slug", Text),
-    Column("description", Text),
-    Column("type", Text),
-    Column("max_retries", Integer),
-    Column("retry_delay", Interval),
-    Column("trigger", Text),
-    _required("mapped", Boolean, default="0"),
-    _required("auto_generated", Boolean, default="0"),
-    Column("cache_key", Text),
-    _required("is_root_task", Boolean, default="0"),
-    _required("is_terminal_task", Boolean, default="0"),
-    _required("is_reference_task", Boolean, default="0"),
-    _required("tags", Json, default="'[]'"),
-    Index("task_slug", "flow_id", "slug", unique=True),
+    Column("name"),
+    Column("slug"),
+    Column("description"),
+    Column("type"),
+    Column("max_retries", Kind.INTEGER),
+    Column("retry_delay", Kind.INTERVAL),
+    Column("trigger"),
+    _required("mapped", Kind.BOOLEAN, default="0"),
+    _required("auto_generated", Kind.BOOLEAN, default="0"),
+    Column("cache_key"),
+    _required("is_root_task", Kind.BOOLEAN, default="0"),
+    _required("is_terminal_task", Kind.BOOLEAN, default="0"),
+    _required("is_reference_task", Kind.BOOLEAN, default="0"),
+    _required("tags", Kind.JSON, default="'[]'"),
+    Index("task_slug", ("flow_id", "slug"), unique=True),
 )
 
 edge = _table(
@@ -217,46 +166,46 @@ edge = _table(
     _owner("flow_id", "flow"),
     _owner("upstream_task_id", "task"),
     _owner("downstream_task_id", "task"),
-    Column("key", Text),
-    _required("mapped", Boolean, default="0"),
-    Index("edge_flow", "flow_id"),
-    Index("edge_upstream", "upstream_task_id"),
-    Index("edge_downstream", "downstream_task_id"),
+    Column("key"),
+    _required("mapped", Kind.BOOLEAN, default="0"),
+    Index("edge_flow", ("flow_id",)),
+    Index("edge_upstream", ("upstream_task_id",)),
+    Index("edge_downstream", ("downstream_task_id",)),
 )
 
 flow_run = _table(
     "flow_run",
     _tenant(),
     _owner("flow_id", "flow"),
-    Column("name", Text),
-    _required("version", Integer, default="0"),
-    Column("parameters", Json),
-    Column("context", Json),
-    _required("labels", Json, default="'[]'"),
-    Column("run_config", Json),
-    _required("scheduled_start_time", Timestamp),
-    _required("auto_scheduled", Boolean, default="0"),
+    Column("name"),
+    _required("version", Kind.INTEGER, default="0"),
+    Column("parameters", Kind.JSON),
+    Column("context", Kind.JSON),
+    _required("labels", Kind.JSON, default="'[]'"),
+    Column("run_config", Kind.JSON),
+    _required("scheduled_start_time", Kind.TIMESTAMP),
+    _required("auto_scheduled", Kind.BOOLEAN, default="0"),
     *_timing_columns(),
-    Column("idempotency_key", Text),
-    Column("agent_id", Uuid),
-    Column("times_resurrected", Integer),
+    Column("idempotency_key"),
+    Column("agent_id", Kind.UUID),
+    Column("times_resurrected", Kind.INTEGER),
     *_state_columns(),
     # place of the run's last change, and of its making, in the sequence of changes; not shown on the wire
-    _required("change_seq", Integer),
-    _required("added_seq", Integer),
+    _required("change_seq", Kind.INTEGER),
+    _required("added_seq", Kind.INTEGER),
     # Lists: newest expected start first, then by id, alone or under one filter: a deep page walks the index alone.
-    Index("flow_run_time", "scheduled_start_time", "id"),
-    Index("flow_run_state_time", "state", "scheduled_start_time", "id"),
-    Index("flow_run_flow_time", "flow_id", "scheduled_start_time", "id"),
-    Index("flow_run_flow_state_time", "flow_id", "state", "scheduled_start_time", "id"),
-    Index("flow_run_updated", "updated"),
-    Index("flow_run_created", "created"),
-    Index("flow_run_name_order", "name"),
-    Index("flow_run_change", "change_seq", unique=True),
+    Index("flow_run_time", ("scheduled_start_time", "id")),
+    Index("flow_run_state_time", ("state", "scheduled_start_time", "id")),
+    Index("flow_run_flow_time", ("flow_id", "scheduled_start_time", "id")),
+    Index("flow_run_flow_state_time", ("flow_id", "state", "scheduled_start_time", "id")),
+    Index("flow_run_updated", ("updated",)),
+    Index("flow_run_created", ("created",)),
+    Index("flow_run_name_order", ("name",)),
+    Index("flow_run_change", ("change_seq",), unique=True),
     # The queue: only waiting states have a start time, so this one stays small; agents walk it in order.
-    Index("flow_run_due", "state_start_time", sqlite_where=text("state_start_time IS NOT NULL")),
-    Index("flow_run_key", "idempotency_key", sqlite_where=text("idempotency_key IS NOT NULL")),
-    Index("flow_run_agent", "agent_id", sqlite_where=text("agent_id IS NOT NULL")),
+    Index("flow_run_due", ("state_start_time",), where="state_start_time IS NOT NULL"),
+    Index("flow_run_key", ("idempotency_key",), where="idempotency_key IS NOT NULL"),
+    Index("flow_run_agent", ("agent_id",), where="agent_id IS NOT NULL"),
 )
 
 flow_run_state = _table(
@@ -264,7 +213,7 @@ flow_run_state = _table(
     _tenant(),
     _owner("flow_run_id", "flow_run"),
     *_history_columns(),
-    Index("flow_run_state_version", "flow_run_id", "version", unique=True),
+    Index("flow_run_state_version", ("flow_run_id", "version"), unique=True),
 )
 
 task_run = _table(
@@ -272,18 +221,18 @@ task_run = _table(
     _tenant(),
     _owner("flow_run_id", "flow_run"),
     _owner("task_id", "task"),
-    _required("map_index", Integer, default="-1"),
-    Column("name", Text),
-    _required("version", Integer, default="0"),
-    _required("run_count", Integer, default="0"),
-    Column("cache_key", Text),
+    _required("map_index", Kind.INTEGER, default="-1"),
+    Column("name"),
+    _required("version", Kind.INTEGER, default="0"),
+    _required("run_count", Kind.INTEGER, default="0"),
+    Column("cache_key"),
     *_timing_columns(),
     *_state_columns(),
-    Index("task_run_place", "flow_run_id", "task_id", "map_index", unique=True),
-    Index("task_run_task", "task_id"),
-    Index("task_run_state_time", "state", "state_timestamp"),
-    Index("task_run_due", "state_start_time", sqlite_where=text("state_start_time IS NOT NULL")),
-    Index("task_run_cache", "cache_key", sqlite_where=text("cache_key IS NOT NULL")),
+    Index("task_run_place", ("flow_run_id", "task_id", "map_index"), unique=True),
+    Index("task_run_task", ("task_id",)),
+    Index("task_run_state_time", ("state", "state_timestamp")),
+    Index("task_run_due", ("state_start_time",), where="state_start_time IS NOT NULL"),
+    Index("task_run_cache", ("cache_key",), where="cache_key IS NOT NULL"),
 )
 
 task_run_state = _table(
@@ -291,115 +240,99 @@ task_run_state = _table(
     _tenant(),
     _owner("task_run_id", "task_run"),
     *_history_columns(),
-    Index("task_run_state_version", "task_run_id", "version", unique=True),
+    Index("task_run_state_version", ("task_run_id", "version"), unique=True),
 )
 
 log = _table(
     "log",
     _tenant(),
     _owner("flow_run_id", "flow_run", nullable=True),
-    Column("task_run_id", Uuid),
-    _required("timestamp", Timestamp),
-    Column("name", Text),
-    Column("level", Text),
-    Column("message", Text),
-    Column("info", Json),
-    Index("log_flow_run", "flow_run_id", "timestamp"),
-    Index("log_task_run", "task_run_id", "timestamp", sqlite_where=text("task_run_id IS NOT NULL")),
+    Column("task_run_id", Kind.UUID),
+    _required("timestamp", Kind.TIMESTAMP),
+    Column("name"),
+    Column("level"),
+    Column("message"),
+    Column("info", Kind.JSON),
+    Index("log_flow_run", ("flow_run_id", "timestamp")),
+    Index("log_task_run", ("task_run_id", "timestamp"), where="task_run_id IS NOT NULL"),
 )
 
 agent_config = _table(
     "agent_config",
     _tenant(),
-    Column("name", Text),
-    _required("settings", Json, default="'{}'"),
+    Column("name"),
+    _required("settings", Kind.JSON, default="'{}'"),
 )
 
 agent = _table(
     "agent",
     _tenant(),
-    Column("agent_config_id", Uuid),
-    Column("name", Text),
-    Column("type", Text),
-    Column("core_version", Text),
-    _required("labels", Json, default="'[]'"),
-    Column("last_queried", Timestamp),
+    Column("agent_config_id", Kind.UUID),
+    Column("name"),
+    Column("type"),
+    Column("core_version"),
+    _required("labels", Kind.JSON, default="'[]'"),
+    Column("last_queried", Kind.TIMESTAMP),
 )
 
 task_run_artifact = _table(
     "task_run_artifact",
     _tenant(),
     _owner("task_run_id", "task_run"),
-    _required("kind", Text),
-    _required("data", Json),
-    Index("artifact_task_run", "task_run_id"),
+    _required("kind"),
+    _required("data", Kind.JSON),
+    Index("artifact_task_run", ("task_run_id",)),
 )
 
 # ---- what is kept beside the tables of the wire --------------------------------------------------------------------
 
 idempotency = Table(
     "idempotency",
-    metadata,
-    Column("flow_id", Uuid, ForeignKey("flow.id", ondelete="CASCADE"), primary_key=True),
-    Column("key", Text, primary_key=True),
-    # checked at COMMIT: the statement that claims a key stands before the one that makes its run
-    Column(
-        "flow_run_id",
-        Uuid,
-        ForeignKey("flow_run.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
-        nullable=False,
+    (
+        Column("flow_id", Kind.UUID, nullable=False, owner="flow"),
+        _required("key"),
+        # checked at COMMIT: the statement that claims a key stands before the one that makes its run
+        Column("flow_run_id", Kind.UUID, nullable=False, owner="flow_run", is_owner_deferred=True),
+        _required("expires_at", Kind.TIMESTAMP),  # last use + window; from then on the key is free
+        _required("uses", Kind.INTEGER),  # creates answered with this run, the first included
+        _required("fingerprints", Kind.JSON),  # input name -> SHA-256 of its canonical JSON, at the first use
     ),
-    _required("expires_at", Timestamp),  # last use + window; from then on the key is free
-    _required("uses", Integer),  # creates answered with this run, the first included
-    _required("fingerprints", Json),  # input name -> SHA-256 of its canonical JSON, at the first use
-    Index("idempotency_run", "flow_run_id"),
-    sqlite_with_rowid=False,
+    (Index("idempotency_run", ("flow_run_id",)),),
+    key=("flow_id", "key"),
+    has_rowid=False,
 )
 """The live idempotency keys: one row for each (flow, key), gone with its run. Source: contract.md §5."""
 
 flow_run_label = Table(
     "flow_run_label",
-    metadata,
-    Column("label", Text, primary_key=True),
-    Column("scheduled_start_time", Timestamp, primary_key=True),
-    Column("run_seq", Integer, primary_key=True),
-    sqlite_with_rowid=False,
+    (_required("label"), _required("scheduled_start_time", Kind.TIMESTAMP), _required("run_seq", Kind.INTEGER)),
+    key=("label", "scheduled_start_time", "run_seq"),
+    has_rowid=False,
 )
 """`flow_run.labels` taken apart, so that "newest runs with this label" is one walk. Kept by triggers."""
 
 state_count = Table(
-    "state_count",
-    metadata,
-    Column("state", Text, primary_key=True, nullable=False),
-    _required("runs", Integer),
-    sqlite_with_rowid=False,
+    "state_count", (_required("state"), _required("runs", Kind.INTEGER)), key=("state",), has_rowid=False
 )
 """Number of flow runs by current state, kept by triggers: the tabs ask for it with every refresh."""
 
 gone_run = Table(
-    "gone_run",
-    metadata,
-    Column("change_seq", Integer, primary_key=True),
-    _required("run_id", Uuid),
+    "gone_run", (_required("change_seq", Kind.INTEGER), _required("run_id", Kind.UUID)), key=("change_seq",)
 )
 """Deleted runs, for clients that still show them; the oldest are dropped and `store_clock.gone_floor` raised."""
 
-store_meta = Table(
-    "store_meta",
-    metadata,
-    Column("name", Text, primary_key=True, nullable=False),
-    _required("value", Text),
-    sqlite_with_rowid=False,
-)
+store_meta = Table("store_meta", (_required("name"), _required("value")), key=("name",), has_rowid=False)
 """`server_id`: UUID made with the database. `created`: when."""
 
 store_clock = Table(
     "store_clock",
-    metadata,
-    Column("one", Integer, CheckConstraint("one = 1"), primary_key=True),
-    _required("last_time", Timestamp),  # no transaction is older than the one before it: design.md §7
-    _required("change_seq", Integer),  # newest number of the sequence of changes
-    _required("gone_floor", Integer),  # changes up to here may lack deleted runs
+    (
+        Column("one", Kind.INTEGER, nullable=False, check="one = 1"),
+        _required("last_time", Kind.TIMESTAMP),  # no transaction is older than the one before it: design.md §7
+        _required("change_seq", Kind.INTEGER),  # newest number of the sequence of changes
+        _required("gone_floor", Kind.INTEGER),  # changes up to here may lack deleted runs
+    ),
+    key=("one",),
 )
 """One row: the clock and the sequence of changes of this database."""
 
@@ -420,6 +353,17 @@ WIRE_TABLES: tuple[Table, ...] = (
     task_run_artifact,
 )
 """The tables of contract.md §3.2, owners before what they own."""
+
+TABLES: tuple[Table, ...] = (
+    *WIRE_TABLES,
+    idempotency,
+    flow_run_label,
+    state_count,
+    gone_run,
+    store_meta,
+    store_clock,
+)
+"""Every table, in the order in which they can be made."""
 
 INTERNAL_COLUMNS = frozenset({"seq", "change_seq", "added_seq", "registration_key"})
 """Columns of those tables that are not shown on the wire."""

@@ -13,9 +13,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.dialects import sqlite as dialect
-from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
-
 from flowlatch.store import derived, schema
 from flowlatch.store.backup import copy_database
 from flowlatch.store.base import StoreUnusable
@@ -33,16 +30,9 @@ def revision_of(version: int) -> str:
 
 def statements() -> Iterator[str]:
     """Return the statements that make the newest schema."""
-    for table in schema.metadata.sorted_tables:
-        yield _text(CreateTable(table))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            yield _text(CreateIndex(index))
+    for table in schema.TABLES:
+        yield from table.statements()
     yield from derived.STATEMENTS
-
-
-def _text(element: ExecutableDDLElement) -> str:
-    lines = str(element.compile(dialect=dialect.dialect())).strip().splitlines()
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def build(connection: sqlite3.Connection, *, now: datetime, new_id: Callable[[], str]) -> None:
