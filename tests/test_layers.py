@@ -10,7 +10,18 @@ import pytest
 
 from tests.support.sources import Import, Module, imports, modules
 
-GROUND = {"errors", "text", "version", "discovery", "config", "config_file", "config_edit", "profile", "secret"}
+GROUND = {
+    "errors",
+    "text",
+    "version",
+    "discovery",
+    "config",
+    "config_file",
+    "config_edit",
+    "places",
+    "profile",
+    "secret",
+}
 ROOMS: dict[str, set[str]] = {
     "ground": {"ground"},
     "model": {"errors", "model"},
@@ -46,8 +57,8 @@ NO_WIRE = {"httpx", "gql", "graphql", "websockets", "sqlalchemy", "alembic", "sq
 NO_SCREEN = {"textual", "rich"}
 FOREIGN: dict[str, set[str]] = {
     "api": NO_SCREEN | {"sqlalchemy", "alembic", "sqlite3", "uvicorn", "starlette"},
-    "store": NO_SCREEN | {"httpx", "gql", "uvicorn", "starlette"},
-    "server": NO_SCREEN | {"httpx", "gql"},
+    "store": NO_SCREEN | {"httpx", "gql", "uvicorn", "starlette", "pydantic"},
+    "server": NO_SCREEN | {"httpx", "gql", "sqlalchemy", "alembic", "pydantic"},
     "live": NO_SCREEN | NO_WIRE,
     "demo": NO_SCREEN | NO_WIRE,
     "ui.words": NO_WIRE,

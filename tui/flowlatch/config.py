@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from flowlatch.config_file import read_settings
 from flowlatch.errors import ConfigError
+from flowlatch.places import Places, places
 from flowlatch.profile import LOCAL, Profile, Settings, checked_url, is_loopback
 from flowlatch.secret import Secret, keyring_token, read_secret, secret_from, secret_from_file
 from flowlatch.text import one_line
@@ -40,15 +39,6 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where files are."""
-
-    config_file: Path
-    data: Path
-    state: Path
-
-
-@dataclass(frozen=True)
 class Target:
     """The server that was asked for, with all it takes to reach it."""
 
@@ -57,19 +47,6 @@ class Target:
     """None also for the embedded server, whose token is found beside it."""
     actor: str = ""
     """Who acts, for the history of states."""
-
-
-def places(environ: Mapping[str, str] = os.environ) -> Places:
-    """Return the places of files: all under `FLOWLATCH_HOME` if set, else the platform's directories."""
-    home = environ.get("FLOWLATCH_HOME", "").strip()
-    if home:
-        root = Path(home).expanduser().absolute()
-        return Places(root / "config.toml", root / "data", root / "state")
-    return Places(
-        platformdirs.user_config_path("flowlatch") / "config.toml",
-        platformdirs.user_data_path("flowlatch"),
-        platformdirs.user_state_path("flowlatch"),
-    )
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -65,7 +65,7 @@ def command(
 ) -> int:
     """Run the server alone, in the foreground. Says `ready URL` on stdout when it answers; logs go to stderr."""
     gc.disable()  # what is loaded now stays: searching it for garbage took a fifth of the start; `serve` enables it
-    from flowlatch.config import places
+    from flowlatch.places import places
     from flowlatch.server.logs import configure
     from flowlatch.server.process import ServeOptions, serve
 

@@ -14,8 +14,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import CroniterError, croniter
-
+from flowlatch.store.cron import cron_times
 from flowlatch.store.schedule_filters import UnknownSchedule, adjust, is_allowed
 from flowlatch.store.times import canonical_time
 
@@ -117,15 +116,15 @@ def _cron_moments(clock: dict[str, Any], start: datetime | None, after: datetime
     begin = after if start is None else max(after, start - timedelta(seconds=1))
     expression = str(clock.get("cron"))
     try:
-        walk = croniter(expression, begin.astimezone(zone).replace(tzinfo=None), day_or=clock.get("day_or", True))
         last = begin
-        while True:
-            moment = walk.get_next(datetime).replace(tzinfo=zone)
+        wall = begin.astimezone(zone).replace(tzinfo=None)
+        for time in cron_times(expression, wall, day_or=clock.get("day_or", True)):
+            moment = time.replace(tzinfo=zone)
             in_utc = moment.astimezone(UTC)
             if in_utc > last:
                 yield in_utc.astimezone(zone)
                 last = in_utc
-    except (CroniterError, ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise UnknownSchedule(f"the cron expression {expression!r} cannot be used: {error}") from None
     except OverflowError:
         return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowlatch.model.state import StateType
+from flowlatch.model.state_type import StateType
 from flowlatch.store.base import Tx
 from flowlatch.store.operations.flow_run_states import put_flow_run_state
 from flowlatch.store.operations.rows import column

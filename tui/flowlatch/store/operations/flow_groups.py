@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from croniter import croniter
-
 from flowlatch.store.base import Tx
 from flowlatch.store.clocks import time_zone
+from flowlatch.store.cron import is_cron
 from flowlatch.store.operations.flow_run_edits import note_gone
 from flowlatch.store.operations.flows import activate_schedule
 from flowlatch.store.operations.rows import (
@@ -65,7 +64,7 @@ def set_flow_group_schedule(
     start = _start_now(tx, timezone or "UTC")
     clocks: list[dict[str, Any]] = []
     for clock in cron_clocks or []:
-        if not croniter.is_valid(clock.get("cron") or ""):
+        if not is_cron(clock.get("cron") or ""):
             raise bad_input("cron_clocks.cron must be a cron expression of five fields")
         clocks.append({"type": "CronClock", "cron": clock["cron"], "start_date": start, **_defaults(clock)})
     for clock in interval_clocks or []:

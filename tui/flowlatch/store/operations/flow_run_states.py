@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from flowlatch.model.state import StateType
+from flowlatch.model.state_type import StateType
 from flowlatch.store.base import Refusal, Tx
 from flowlatch.store.operations.rows import bad_input, not_found, one
 from flowlatch.store.operations.states import (

@@ -8,7 +8,7 @@ import json
 import zlib
 from typing import Any
 
-from flowlatch.model.state import StateType
+from flowlatch.model.state_type import StateType
 from flowlatch.store.base import Tx
 from flowlatch.store.operations.flow_documents import insert_edges, insert_tasks
 from flowlatch.store.operations.flow_run_edits import note_gone

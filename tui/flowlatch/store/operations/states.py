@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flowlatch.model.state import SCHEDULED_LIKE, StateType, state_type
+from flowlatch.model.state_type import SCHEDULED_LIKE, StateType, state_type
 from flowlatch.store.base import Tx
 from flowlatch.store.operations.rows import bad_input, insert, to_json
 from flowlatch.store.times import add_seconds, canonical_time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flowlatch.model.state import StateType
+from flowlatch.model.state_type import StateType
 from flowlatch.store.base import Tx
 from flowlatch.store.operations.rows import insert, one, to_json
 from flowlatch.store.operations.states import FINISHED, StateValue, insert_state, later, state_document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flowlatch.model.state import StateType
+from flowlatch.model.state_type import StateType
 from flowlatch.store.base import Refusal, Tx
 from flowlatch.store.operations.flow_run_states import in_order, version_conflict
 from flowlatch.store.operations.rows import bad_input, check_text, from_json, not_found, one, success, update

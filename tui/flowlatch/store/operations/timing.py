@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowlatch.model.state import StateType
+from flowlatch.model.state_type import StateType
 from flowlatch.store.operations.states import StateValue
 from flowlatch.store.times import microseconds_between
 
