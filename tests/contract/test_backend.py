@@ -15,7 +15,7 @@ from flowlatch.api.backend import Kind, Locking
 from flowlatch.errors import BadInput, NotFound, ReadOnly, Rejected, VersionConflict
 from flowlatch.model.change import ChangeBatch, ChangeKind, RunChange
 from flowlatch.model.query import RunQuery, Sort, SortKey
-from flowlatch.model.run import FlowId, NewRun, RunId
+from flowlatch.model.run import FlowId, LogMark, NewRun, RunId
 from flowlatch.model.state import StateDraft
 from tests.contract.conftest import ACTOR, Place
 
@@ -322,11 +322,28 @@ async def test_logs_are_read_in_order_and_followed(place: Place) -> None:
     lines = await place.backend.logs(run_id, limit=4)
     assert len(lines) == 4
     assert [line.message for line in await place.backend.logs(run_id)] == [f"line {number}" for number in range(6)]
-    last = (await place.backend.logs(run_id))[-1]
-    assert await place.backend.logs(run_id, after=last) == []
+    mark = LogMark(arrived=datetime.fromtimestamp(0, UTC))
+    mark = mark.behind(await place.backend.logs(run_id, after=mark))
+    assert mark.taken == 6, "one request, one arrival"
+    assert await place.backend.logs(run_id, after=mark) == []
     await asyncio.to_thread(place.wire.log, run_id, "one more", level="ERROR")
-    more = await place.backend.logs(run_id, after=last)
+    more = await place.backend.logs(run_id, after=mark)
     assert [(line.message, line.level) for line in more] == [("one more", "ERROR")]
+
+
+async def test_lines_that_arrive_late_are_not_missed(place: Place) -> None:
+    """A runner sends its lines in batches, so an hour-old line may arrive behind a new one. Pages miss none of them."""
+    run_id = await make_run(place)
+    mark = LogMark(arrived=datetime.fromtimestamp(0, UTC))
+    document = "mutation($input: write_run_logs_input!) { write_run_logs(input: $input) { success } }"
+    for timestamp, count in (("2026-11-24T12:00:00+00:00", 1), ("2026-11-24T11:00:00+00:00", 250)):
+        lines = [{"flow_run_id": run_id, "timestamp": timestamp, "message": f"{n}"} for n in range(count)]
+        await asyncio.to_thread(place.wire.data, document, {"input": {"logs": lines}})
+        read: list[str] = []
+        while page := await place.backend.logs(run_id, after=mark, limit=100):
+            read += [line.message for line in page]
+            mark = mark.behind(page)
+        assert sorted(read, key=int) == [f"{n}" for n in range(count)]
 
 
 async def test_task_runs_come_in_the_flows_order(place: Place) -> None:

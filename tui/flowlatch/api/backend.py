@@ -15,7 +15,19 @@ from typing import Any, Protocol
 
 from flowlatch.model.change import ChangeBatch
 from flowlatch.model.query import Count, RunPage, RunQuery
-from flowlatch.model.run import Agent, Created, Flow, FlowId, FlowRun, Frozen, LogLine, NewRun, RunId, TaskRun
+from flowlatch.model.run import (
+    Agent,
+    Created,
+    Flow,
+    FlowId,
+    FlowRun,
+    Frozen,
+    LogLine,
+    LogMark,
+    NewRun,
+    RunId,
+    TaskRun,
+)
 from flowlatch.model.state import State, StateDraft
 
 
@@ -110,8 +122,11 @@ class Backend(Protocol):
         """Return the task runs of a run, in the flow's order, mapped children behind their parent."""
         ...
 
-    async def logs(self, run_id: RunId, *, after: LogLine | None = None, limit: int = 1000) -> list[LogLine]:
-        """Return log lines, oldest first: the newest `limit` ones, or those that follow `after`."""
+    async def logs(self, run_id: RunId, *, after: LogMark | None = None, limit: int = 1000) -> list[LogLine]:
+        """Return log lines: the newest `limit` ones, oldest first, or those behind a mark, as they arrived.
+
+        Only the order of arrival misses nothing: runners send their lines in batches, each at its own time.
+        """
         ...
 
     async def flows(self, *, text: str = "", archived: bool = False, limit: int = 200) -> list[Flow]:

@@ -207,6 +207,7 @@ def log_line(row: Any) -> LogLine:
         name=text(row, "name") or "",
         message=text(row, "message") or "",
         task_run_id=TaskRunId(task_id) if task_id else None,
+        arrived=time(row, "created"),
     )
 
 

@@ -26,7 +26,7 @@ _FLOW = (
 _TASK_RUN = (
     "id name map_index version state state_message state_timestamp start_time end_time run_count task { slug name }"
 )
-_LOG = "id timestamp level name message task_run_id"
+_LOG = "id timestamp level name message task_run_id created"
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ TASK_RUNS = (
     f" order_by: [{{created: asc}}, {{map_index: asc}}]) {{ {_TASK_RUN} }} }}"
 )
 LOGS = (
-    "query logs($where: log_bool_exp, $order_by: [log_order_by!], $limit: Int)"
-    f" {{ log(where: $where, order_by: $order_by, limit: $limit) {{ {_LOG} }} }}"
+    "query logs($where: log_bool_exp, $order_by: [log_order_by!], $limit: Int, $offset: Int)"
+    f" {{ log(where: $where, order_by: $order_by, limit: $limit, offset: $offset) {{ {_LOG} }} }}"
 )
 FLOWS = (
     "query flows($where: flow_bool_exp, $limit: Int) { flow(where: $where, distinct_on: [name, version_group_id],"

@@ -12,7 +12,7 @@ from flowlatch.api.documents import Dialect
 from flowlatch.api.http import TooLarge
 from flowlatch.errors import ForeignServer, NotFound
 from flowlatch.model.query import Count, RunPage, RunQuery
-from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, RunId, TaskRun
+from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, LogMark, RunId, TaskRun
 from flowlatch.model.state import State
 from flowlatch.text import one_line
 
@@ -120,20 +120,19 @@ class GraphQLReads:
             place.setdefault(task.task_slug or task.id, len(place))
         return sorted(found, key=lambda task: (place[task.task_slug or task.id], task.map_index))
 
-    async def logs(self, run_id: RunId, *, after: LogLine | None = None, limit: int = 1000) -> list[LogLine]:
-        """Return the newest lines, or those behind `after`, oldest first."""
+    async def logs(self, run_id: RunId, *, after: LogMark | None = None, limit: int = 1000) -> list[LogLine]:
+        """Return the newest lines, oldest first, or those that arrived behind a mark, in that order."""
         where: dict[str, Any] = {"flow_run_id": {"_eq": run_id}}
+        variables: dict[str, Any] = {"where": where, "order_by": [{"timestamp": "desc"}], "limit": limit}
         if after is not None:
-            where["timestamp"] = {"_gte": after.timestamp.isoformat()}
-        variables = {
-            "where": where,
-            "order_by": [{"timestamp": "desc" if after is None else "asc"}],
-            "limit": limit + (after is not None),
-        }
+            where["created"] = {"_gte": after.arrived.isoformat()}
+            # ours keeps lines of one moment as they came; elsewhere pages of them need an order that stays
+            order = [{"created": "asc"}] if self._dialect.is_ours else [{"created": "asc"}, {"id": "asc"}]
+            variables |= {"order_by": order, "offset": after.taken}
         lines = convert.rows((await self._call.read(documents.LOGS, variables)).get("log"), convert.log_line)[0]
-        lines.sort(key=lambda line: line.timestamp)  # stable: lines of one moment stay as they were written
-        ids = [line.id for line in lines]
-        return lines[ids.index(after.id) + 1 :] if after is not None and after.id in ids else lines
+        if after is None:
+            lines.sort(key=lambda line: line.timestamp)  # stable: lines of one moment stay as they were written
+        return lines
 
     async def flows(self, *, text: str = "", archived: bool = False, limit: int = 200) -> list[Flow]:
         """Return the newest version of each flow whose name contains `text`, by name."""

@@ -115,6 +115,7 @@ def logs(common: Common, run: str, follow: bool, limit: int, level: str | None) 
     """Print the log lines of a run, oldest first."""
     from flowlatch.cli.connect import act
     from flowlatch.cli.named import find_run
+    from flowlatch.live.log_tail import LogTail
 
     least = LEVELS.index(level.upper()) if level else 0
 
@@ -123,11 +124,11 @@ def logs(common: Common, run: str, follow: bool, limit: int, level: str | None) 
         has_ended = (await connection.backend.run(run_id)).is_finished
         lines = await connection.backend.logs(run_id, limit=limit)
         _print_logs(connection, lines, least)
-        last = lines[-1] if lines else None
+        tail = LogTail()
+        tail.replace(lines, is_whole=len(lines) < limit)
         while follow:
-            lines = await connection.backend.logs(run_id, after=last, limit=_LOG_PAGE)
-            _print_logs(connection, lines, least)
-            last = lines[-1] if lines else last
+            lines = await connection.backend.logs(run_id, after=tail.mark, limit=_LOG_PAGE)
+            _print_logs(connection, tail.take(lines), least)
             if lines:
                 continue
             if has_ended:

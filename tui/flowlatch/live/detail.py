@@ -29,6 +29,8 @@ SETTLING = timedelta(seconds=20)
 """How long after its end a run's last log lines may still arrive."""
 FIRST_LINES = 1_000
 MORE_LINES = 10_000
+PAGE_LINES = 2_000
+"""Lines of one request while a log is followed."""
 RELATED_LIMIT = 10
 RELATED_EVERY_S = 5.0
 LEAST_GAP_S = 0.25
@@ -305,27 +307,21 @@ class RunDetail:
 
     async def _read_logs(self, run_id: RunId) -> bool:
         backend, tail, limit = self._session.backend, self.tail, self._log_limit
-        after = tail.asked_after()
-        if after is None or (len(tail) < limit and not tail.is_whole):
+        if tail.mark is None or (len(tail) < limit and not tail.is_whole):
             lines = await backend.logs(run_id, limit=limit)
             if run_id != self.run_id:
                 return False
             before = len(tail)
             tail.replace(lines, is_whole=len(lines) < limit)
             return len(tail) != before or Part.LOGS not in self.loaded_at
-        new = 0
-        ask = FIRST_LINES
+        is_new = False
         while True:
-            lines = await backend.logs(run_id, after=after, limit=ask)
+            lines = await backend.logs(run_id, after=tail.mark, limit=PAGE_LINES)
             if run_id != self.run_id:
                 return False
-            fresh = tail.merge(lines)
-            new += fresh
-            if len(lines) < ask:
-                return new > 0
-            after = lines[-1]
-            if not fresh:
-                ask *= 4
+            is_new = bool(tail.take(lines)) or is_new
+            if len(lines) < PAGE_LINES:
+                return is_new
 
     async def _read_related(self, run_id: RunId) -> bool:
         run = self.run

@@ -6,6 +6,7 @@ All times are aware and in UTC. A field that a server or a query did not give is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NewType
 
@@ -163,6 +164,23 @@ class LogLine(Frozen):
     name: str = ""
     message: str = ""
     task_run_id: TaskRunId | None = None
+    arrived: datetime | None = None
+    """When the server took it; lines arrive in batches, and an older one may arrive behind a newer. None = unknown."""
+
+
+class LogMark(Frozen):
+    """Where a reader of a log stands: behind all that arrived before `arrived` and `taken` right then."""
+
+    arrived: datetime
+    taken: int = 0
+
+    def behind(self, lines: Sequence[LogLine]) -> LogMark:
+        """Return the place behind a page of lines in the order they arrived, read from here on."""
+        last = lines[-1].arrived if lines else None
+        if last is None:
+            return self
+        count = sum(line.arrived == last for line in lines)
+        return LogMark(arrived=last, taken=count + (self.taken if last == self.arrived else 0))
 
 
 class Agent(Frozen):
