@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from flowlatch.live.drafts import DraftKind
 from flowlatch.model.query import RunQuery
@@ -419,6 +420,9 @@ async def test_production_wants_the_name_of_what_is_deleted(
         question = await deck.screen(DeleteScreen)
         await deck.shows("PROD", "type amber-lynx to confirm")
         assert question.query_one("#yes").disabled
+        await deck.press(*"amber", "minus", *"lynx")
+        assert question.query_one("#typed", Input).value == "amber-lynx", "letters pressed on No are not lost"
+        assert not question.query_one("#yes").disabled
 
 
 async def test_retry_makes_a_new_run_with_the_same_parameters(desk: Desk) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual import on
+from typing import TypeVar
+
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -14,35 +16,67 @@ from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowModal
 from flowlatch.ui.widgets.field import Field, TextInput
 
+T = TypeVar("T")
 
-class ConfirmScreen(FlowModal[bool]):
-    """Ends in True only when Yes was pressed; escape is No. `typed` must be written out first."""
+
+class Question(FlowModal[T]):
+    """A dialog that ends in No and Yes, the focus on No; `typed`, when not empty, must be written out before Yes."""
 
     BINDINGS = [keys.CLOSE, keys.NEXT_FIELD, keys.PREVIOUS_FIELD]
     DEFAULT_CSS = """
-    ConfirmScreen Static { height: auto; }
-    ConfirmScreen #typed-label { margin: 1 0 0 0; color: $muted; }
-    ConfirmScreen .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
-    ConfirmScreen Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
-    ConfirmScreen Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
+    Question Static { height: auto; }
+    Question #typed-label { margin: 1 0 0 0; color: $muted; }
+    Question .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
+    Question Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
+    Question Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
+
+    def __init__(self, session: Session, typed: str) -> None:
+        super().__init__(session)
+        self.typed = typed
+
+    @property
+    def is_typed(self) -> bool:
+        """True when nothing has to be typed, or it is."""
+        return not self.typed or self.query_one("#typed", TextInput).value == self.typed
+
+    def answers(self, no: str, yes: str) -> ComposeResult:
+        """The name to type, if any, and the two buttons."""
+        if self.typed:
+            yield Static(Content(f"type {self.typed} to confirm"), id="typed-label", markup=False)
+            yield Field("", TextInput(id="typed", select_on_focus=False), label_cells=0)
+        with Horizontal(classes="buttons"):
+            yield Button(Content(no), id="no", compact=True)
+            yield Button(Content(yes), id="yes", disabled=bool(self.typed), compact=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters pressed on a button belong to the name that is asked for; none is lost."""
+        if self.typed and event.is_printable and event.character and isinstance(self.focused, Button):
+            name = self.query_one("#typed", TextInput)
+            name.focus()
+            name.insert_text_at_cursor(event.character)
+            event.stop()
+
+    @on(Input.Submitted, "#typed")
+    def _name_entered(self) -> None:
+        """Enter in the name goes on to the buttons; it never says yes."""
+        yes = self.query_one("#yes", Button)
+        (self.query_one("#no", Button) if yes.disabled else yes).focus()
+
+
+class ConfirmScreen(Question[bool]):
+    """Ends in True only when Yes was pressed; escape is No. `typed` must be written out first."""
 
     def __init__(
         self, session: Session, title: str, question: Content, *, yes: str, no: str = "No", typed: str = ""
     ) -> None:
-        super().__init__(session)
-        self.typed = typed
+        super().__init__(session, typed)
         self._title, self._question, self._yes, self._no = title, question, yes, no
 
     def body(self) -> ComposeResult:
         """The question, the name to type if any, No and Yes."""
         yield Static(self._question, markup=False)
-        if self.typed:
-            yield Static(Content(f"type {self.typed} to confirm"), id="typed-label", markup=False)
-            yield Field("", TextInput(id="typed"), label_cells=0)
-        with Horizontal(classes="buttons"):
-            yield Button(Content(self._no), id="no", compact=True)
-            yield Button(Content(self._yes), id="yes", disabled=bool(self.typed), compact=True)
+        yield from self.answers(self._no, self._yes)
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens."""
@@ -50,14 +84,8 @@ class ConfirmScreen(FlowModal[bool]):
         self.query_one("#no", Button).focus()
 
     @on(Input.Changed, "#typed")
-    def _name_typed(self, message: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = message.value != self.typed
-
-    @on(Input.Submitted, "#typed")
-    def _name_entered(self) -> None:
-        """Enter in the name goes on to the buttons; it never says yes."""
-        yes = self.query_one("#yes", Button)
-        (self.query_one("#no", Button) if yes.disabled else yes).focus()
+    def _name_typed(self) -> None:
+        self.query_one("#yes", Button).disabled = not self.is_typed
 
     @on(Button.Pressed)
     def _answered(self, message: Button.Pressed) -> None:

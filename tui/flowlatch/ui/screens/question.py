@@ -6,7 +6,6 @@ from abc import abstractmethod
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
@@ -17,34 +16,25 @@ from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeKind
 from flowlatch.model.run import FlowRun
 from flowlatch.text import one_line
-from flowlatch.ui import keys
 from flowlatch.ui.format import run_title
 from flowlatch.ui.messages import LinkChanged, RunsChanged, WritingChanged
-from flowlatch.ui.screens.base import FlowModal
-from flowlatch.ui.screens.confirm import typeable
+from flowlatch.ui.screens.confirm import Question, typeable
 from flowlatch.ui.screens.edit_words import banner, now_line
-from flowlatch.ui.widgets.field import Field, TextInput
 
 
-class RunQuestion(FlowModal[None]):
+class RunQuestion(Question[None]):
     """Base of the questions. Subclasses give the words and `act`, which ends in an outcome."""
 
-    BINDINGS = [keys.CLOSE, keys.NEXT_FIELD, keys.PREVIOUS_FIELD]
     DEFAULT_CSS = """
-    RunQuestion Static { height: auto; }
     RunQuestion #words { margin: 1 0 0 0; }
     RunQuestion #meanwhile, RunQuestion #result { display: none; margin: 1 0 0 0; }
     RunQuestion #meanwhile.-shown, RunQuestion #result.-shown { display: block; }
-    RunQuestion #typed-label { margin: 1 0 0 0; color: $muted; }
-    RunQuestion .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
-    RunQuestion Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
-    RunQuestion Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
     title_words = "?"
     yes_words = "Yes"
 
     def __init__(self, session: Session, run: FlowRun) -> None:
-        super().__init__(session)
+        super().__init__(session, "")
         self.run_shown = run
         self.desk = Desk(session)
         self.base = self.desk.base_of(run)
@@ -71,12 +61,7 @@ class RunQuestion(FlowModal[None]):
         yield Static(self.words(), id="words", markup=False)
         yield Static(Content(""), id="meanwhile", markup=False)
         yield Static(Content(""), id="result", markup=False)
-        if self.typed:
-            yield Static(Content(f"type {self.typed} to confirm"), id="typed-label", markup=False)
-            yield Field("", TextInput(id="typed"), label_cells=0)
-        with Horizontal(classes="buttons"):
-            yield Button(Content("No"), id="no", compact=True)
-            yield Button(Content(self.yes_words), id="yes", compact=True)
+        yield from self.answers("No", self.yes_words)
 
     def on_mount(self) -> None:
         """Put the focus where nothing happens."""
@@ -90,9 +75,8 @@ class RunQuestion(FlowModal[None]):
     @on(Input.Changed)
     def _show_yes(self) -> None:
         """Switch Yes off while nothing can be sent, or the name is not typed."""
-        is_typed = not self.typed or self.query_one("#typed", TextInput).value == self.typed
         reason = self.session.why_read_only
-        self.query_one("#yes", Button).disabled = not is_typed or reason is not None or self._is_sending
+        self.query_one("#yes", Button).disabled = not self.is_typed or reason is not None or self._is_sending
         if reason and not self._is_sending:
             self.say(f"off: {reason}")
 
@@ -119,10 +103,6 @@ class RunQuestion(FlowModal[None]):
         shown = self.query_one("#result", Static)
         shown.update(Content.styled(one_line(words, 500), "$error"))
         shown.set_class(bool(words), "-shown")
-
-    @on(Input.Submitted)
-    def _name_entered(self) -> None:
-        self.query_one("#no", Button).focus()
 
     @on(Button.Pressed)
     def _answered(self, message: Button.Pressed) -> None:
