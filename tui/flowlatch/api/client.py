@@ -54,9 +54,8 @@ class _LoopThread:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
-        except BaseException:
+        finally:
             future.cancel()
-            raise
 
     def stop(self) -> None:
         """End the thread. Safe to call twice and from any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from flowlatch.api.backend import Backend
@@ -29,9 +30,8 @@ async def open_backend(target: Target, *, data: Path | None = None, timeout_s: f
         url, token = info.url, token or token_of(info)
     link = Link(profile, url, token=token, actor=target.actor, timeout_s=timeout_s)
     backend = GraphQLBackend(profile, link, has_auth=token is not None)
-    try:
+    async with AsyncExitStack() as undo:
+        undo.push_async_callback(backend.aclose)
         await backend.connect()
-    except BaseException:
-        await backend.aclose()
-        raise
+        undo.pop_all()
     return backend

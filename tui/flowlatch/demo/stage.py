@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -29,7 +30,8 @@ class Stage:
         self.home = Path(tempfile.mkdtemp(prefix=PREFIX))
         """Becomes FLOWLATCH_HOME, so that the demo leaves nothing in the operator's own journal and drafts."""
         self.data = data_of(self.home)
-        try:
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self.home, ignore_errors=True)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flowlatch.demo.backstage", str(self.home), str(speed), str(seed)],
                 stdin=subprocess.PIPE,
@@ -37,9 +39,7 @@ class Stage:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        except BaseException:
-            shutil.rmtree(self.home, ignore_errors=True)
-            raise
+            undo.pop_all()
 
     async def open(self, target: Target) -> Backend:
         """Connect to the demo's server, as soon as it runs. Raises `Unreachable` when it did not start."""

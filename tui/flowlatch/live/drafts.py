@@ -79,9 +79,8 @@ class Drafts:
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(name, self._path(draft.id))
-            except BaseException:
+            finally:
                 Path(name).unlink(missing_ok=True)
-                raise
             self.problem = None
         except OSError as error:
             self.problem = f"draft not kept, {one_line(self.directory)}: {one_line(error.strerror or 'failed')}"

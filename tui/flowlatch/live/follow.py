@@ -10,6 +10,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -117,11 +118,10 @@ class Follow:
 
     async def _adopt(self, backend: Backend) -> None:
         """Make a new connection the current one and measure the server's clock."""
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(backend.aclose)
             offset = await self._measure_clock(backend)
-        except BaseException:
-            await backend.aclose()
-            raise
+            undo.pop_all()
         known, self.capabilities = self.capabilities, backend.capabilities
         previous, self.backend = self.backend, backend
         self.clock_offset = offset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from pathlib import Path
 
 from textual import on, work
@@ -27,13 +28,13 @@ class Switching(Navigator):
     settings: Settings
     state_dir: Path
 
+    @abstractmethod
     def make_session(self, target: Target) -> Session:
         """Return a session for a server; nothing is sent yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def follow(self, session: Session) -> Worker[None]:
         """Follow a server."""
-        raise NotImplementedError
 
     @work(group="question", exclusive=True)
     async def action_connections(self) -> None:

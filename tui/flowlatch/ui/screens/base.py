@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TypeVar
 
 from textual import events, on
@@ -101,9 +102,9 @@ class FlowScreen(_Linked[T]):
         yield StatusLine(id="status")
         yield KeyLine(id="keys")
 
+    @abstractmethod
     def body(self) -> ComposeResult:
         """Return the widgets between top line and status line."""
-        raise NotImplementedError
 
     def show_title(self, title: Content) -> None:
         """Show what this screen is about, behind the server's name."""
@@ -160,6 +161,6 @@ class FlowModal(_Linked[T], ModalScreen[T]):
         with Vertical(id="box"):
             yield from self.body()
 
+    @abstractmethod
     def body(self) -> ComposeResult:
         """Return the widgets in the box."""
-        raise NotImplementedError

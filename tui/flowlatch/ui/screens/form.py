@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
@@ -63,13 +64,13 @@ class FormScreen(FlowScreen[T]):
         self._draft_timer: Timer | None = None
         self._is_finished = False
 
+    @abstractmethod
     def fields(self) -> dict[str, Any]:
         """Return what was typed, as JSON values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draft_title(self) -> str:
         """Return what the list of drafts shows."""
-        raise NotImplementedError
 
     def draft_extra(self) -> dict[str, Any]:
         """Return further fields of the `Draft`."""
@@ -79,9 +80,9 @@ class FormScreen(FlowScreen[T]):
         """Return one line why nothing can be submitted now, None when it can."""
         return self.session.why_read_only
 
+    @abstractmethod
     async def submit(self) -> None:
         """Check, send, and deal with the outcome."""
-        raise NotImplementedError
 
     def touch(self) -> None:
         """Something was typed: keep it as a draft, a moment after the last key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
@@ -52,17 +53,17 @@ class Listing(FlowScreen[None], Generic[V]):
         self.problem = ""
         self.is_read = False
 
+    @abstractmethod
     async def read(self) -> dict[str, V]:
         """Ask the server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row(self, key: str, value: V) -> Row:
         """Return a line of the table."""
-        raise NotImplementedError
 
+    @abstractmethod
     def about(self, value: V) -> Content:
         """Return what is said about the row under the cursor, below the table."""
-        raise NotImplementedError
 
     def body(self) -> ComposeResult:
         """Heading, table, and what is said about the row under the cursor."""

@@ -75,7 +75,7 @@ class RunView(Taking[None]):
     def __init__(self, session: Session, run_id: RunId, tab: str = "overview") -> None:
         super().__init__(session)
         self.tab = tab if tab in TABS else "overview"
-        self.detail = RunDetail(session, run_id, on_change=self._changed)
+        self.detail = RunDetail(session, run_id, on_change=self._repaint)
         self.log_pane = LogPane(id="logs")
 
     @property
@@ -172,7 +172,7 @@ class RunView(Taking[None]):
             self.query_one("#tab", ContentSwitcher).current = tab
         self._want()
         self._show_tabs()
-        view = self.log_pane.view if tab == "logs" else self.query_one(f"#{tab}").query(LineView).first()
+        view = self.log_pane.view if tab == "logs" else self.query_one(f"#{tab}").query("LineView").first()
         view.focus()
         self.call_after_refresh(self._repaint, frozenset(Part))
 
@@ -202,13 +202,9 @@ class RunView(Taking[None]):
 
     # What is shown
 
-    def _changed(self, parts: frozenset[Part]) -> None:
-        if self.is_mounted:
-            self._repaint(parts)
-
     def _repaint(self, parts: frozenset[Part]) -> None:
         """Show what is known now; only what the tab shows is drawn."""
-        if not self.is_mounted:
+        if not self.is_open:
             return
         times, me = Times(self.session), self.session.target.actor
         self.show_title(run_facts.title(self.detail, times))

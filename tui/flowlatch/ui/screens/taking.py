@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from typing import TypeVar
 
 from textual import work
@@ -31,9 +32,9 @@ NAME_LIMIT = 1_024
 class Taking(FlowScreen[T]):
     """Base of the screens with runs on them. Subclasses give `chosen_runs`, and `what_to_export` where that is more."""
 
+    @abstractmethod
     def chosen_runs(self) -> list[FlowRun]:
         """Return the marked runs, else the one under the cursor, as they are known now."""
-        raise NotImplementedError
 
     def what_to_export(self) -> Export | None:
         """Return what `E` writes; None when there is nothing."""

@@ -5,6 +5,7 @@ Subclasses give `length` and `line(row)`. Text in a line must be clean already; 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -107,13 +108,13 @@ class LineView(ScrollView, can_focus=True):
     # What a subclass gives
 
     @property
+    @abstractmethod
     def length(self) -> int:
         """Number of rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self, row: int) -> Sequence[Span]:
         """Return what stands in a row, clean."""
-        raise NotImplementedError
 
     def plain(self, row: int) -> str:
         """Return a row's text, for search and copy."""
