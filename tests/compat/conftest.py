@@ -14,7 +14,7 @@ from tests.support.sources import ROOT
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
 
-FLOWS = ("success", "failure", "retry", "mapped", "long", "parent", "undeployable", "logs")
+FLOWS = ("success", "failure", "retry", "mapped", "long", "steps", "parent", "undeployable", "logs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

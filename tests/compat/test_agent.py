@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import pytest
 
 from tests.compat.prefect1 import Agent, Prefect1
+from tests.compat.seen import RUN_S, finished, messages, tasks_of
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
 
-RUN_S = 60.0
-FINISHED = {"Success", "Failed", "Cancelled"}
-TASKS = """query($id: uuid!) { task_run(where: {flow_run_id: {_eq: $id}}, order_by: {map_index: asc})
-  { state version map_index run_count task { name } states(order_by: {version: asc}) { state version } } }"""
-LOGS = """query($id: uuid!) { log(where: {flow_run_id: {_eq: $id}}, order_by: {timestamp: asc}) { message level } }"""
-
 pytestmark = pytest.mark.usefixtures("agent")
-
-
-def finished(wire: Wire, run_id: str, agent: Agent) -> Any:
-    """Wait until a run has ended and return it."""
-
-    def look() -> Any:
-        run = wire.run(run_id)
-        assert run["state"] in FINISHED, f"{wire.states(run_id)}\n{agent.log[-3000:]}"
-        return run
-
-    return eventually(look, RUN_S, f"the run {run_id} ends")
-
-
-def tasks_of(wire: Wire, run_id: str, name: str) -> list[Any]:
-    """Return the task runs of one task."""
-    return [row for row in wire.data(TASKS, {"id": run_id})["task_run"] if row["task"]["name"] == name]
-
-
-def messages(wire: Wire, run_id: str) -> list[str]:
-    """Return the log lines of a run."""
-    return [line["message"] for line in wire.data(LOGS, {"id": run_id})["log"]]
 
 
 def test_a_run_is_taken_executed_and_logged(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
@@ -144,13 +117,3 @@ def test_all_log_lines_of_a_run_arrive_in_order(flows: dict[str, str], wire: Wir
         20,
         "all lines are there",
     )
-
-
-def test_a_state_set_by_hand_wins_over_the_agents_next_change(flows: dict[str, str], wire: Wire, agent: Agent) -> None:
-    """The runner counts versions itself: its next numbered change loses; a final state without one is taken."""
-    run_id = wire.create_run(flows["long"], parameters={"seconds": 5})
-    eventually(lambda: any(t["state"] == "Running" for t in tasks_of(wire, run_id, "linger")), RUN_S, "the task runs")
-    version = wire.run(run_id)["version"]
-    assert wire.set_state(run_id, version, "Cancelled", "stopped by hand") == version + 1
-    assert tasks_of(wire, run_id, "linger")[0]["state"] == "Cancelled"
-    assert wire.states(run_id)[:4] == ["Scheduled", "Submitted", "Running", "Cancelled"]

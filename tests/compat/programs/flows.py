@@ -5,6 +5,7 @@
 
 import datetime
 import json
+import os
 import sys
 import time
 
@@ -52,11 +53,17 @@ def total(parts):
 
 
 @task
-def linger(seconds):
+def linger(seconds, gate):
+    """Go on for `seconds`, or until there is a file called `gate`."""
     prefect.context.logger.info("lingering")
     ends_at = time.monotonic() + seconds
-    while time.monotonic() < ends_at:
+    while time.monotonic() < ends_at and not (gate and os.path.exists(gate)):
         time.sleep(0.05)
+
+
+@task
+def follow_up(before):
+    prefect.context.logger.info("following up")
 
 
 @task
@@ -78,7 +85,10 @@ with Flow("mapped") as mapped:
     total(square.map(numbers(Parameter("count", default=5))))
 
 with Flow("long") as long:
-    linger(Parameter("seconds", default=120))
+    linger(Parameter("seconds", default=120), Parameter("gate", default=None))
+
+with Flow("steps") as steps:
+    follow_up(linger(Parameter("seconds", default=120), Parameter("gate", default=None)))
 
 with Flow("parent") as parent:
     child_run_id = create_flow_run(flow_name="success", project_name=PROJECT, parameters={"name": "child"})
@@ -97,7 +107,8 @@ with Flow("by-command") as by_command:
     greet("by command")
 
 FLOWS = {
-    flow.name: flow for flow in (success, failure, retry, mapped, long, parent, undeployable, logs, again, by_command)
+    flow.name: flow
+    for flow in (success, failure, retry, mapped, long, steps, parent, undeployable, logs, again, by_command)
 }
 
 
