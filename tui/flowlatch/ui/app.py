@@ -119,7 +119,7 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         for number, code in EXIT_BY_SIGNAL.items():
             loop.add_signal_handler(number, self._end_by_signal, code)
         self.push_screen(RunsScreen(self.session, state_dir=self.state_dir))
-        self.app_resume_signal.subscribe(self, lambda _: self.action_try_now())
+        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
         self.set_interval(LOOK_EVERY_S, self._look)
         for problem in (*self.settings.problems, *self.keymap.problems, self._theme_problem):
             if problem:
@@ -202,6 +202,11 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         if action in _LETTERS and not getattr(self.screen, "letters_are_keys", True):
             return False
         return super().check_action(action, parameters)
+
+    def _resumed(self) -> None:
+        """Draw everything again after the shell or an editor had the terminal, and look what happened meanwhile."""
+        self.refresh()
+        self.action_try_now()
 
     def action_try_now(self) -> None:
         """Load anew, or try to connect now."""
