@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -15,8 +16,10 @@ import termios
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from types import TracebackType
+from typing import Any
 
 import pyte
 
@@ -59,6 +62,36 @@ def key_bytes(key: str) -> bytes:
     return key.encode()
 
 
+ALTERNATE = 1049
+KEY_REPORTS = re.compile(rb"\x1b\[[<>=][0-9;]*u")
+"""How keys are reported: the emulator would print the end of it."""
+
+
+class _Screen(pyte.Screen):
+    """An emulated screen that has, as terminals do, an alternate one: empty when entered, gone when left."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self._main: dict[int, Any] | None = None
+        super().__init__(columns, lines)
+
+    def set_mode(self, *modes: int, **options: Any) -> None:
+        """Set modes; entering the alternate screen keeps the main one aside."""
+        super().set_mode(*modes, **options)
+        if ALTERNATE in modes and options.get("private") and self._main is None:
+            self._main = {number: copy(line) for number, line in self.buffer.items()}
+            self.save_cursor()
+            self.erase_in_display(2)
+
+    def reset_mode(self, *modes: int, **options: Any) -> None:
+        """Reset modes; leaving the alternate screen brings the main one back."""
+        super().reset_mode(*modes, **options)
+        if ALTERNATE in modes and options.get("private") and self._main is not None:
+            self.buffer.clear()
+            self.buffer.update(self._main)
+            self._main = None
+            self.restore_cursor()
+
+
 class Terminal:
     """A command in a pseudo-terminal of `columns` × `rows`; as a context manager, leaving it ends the command.
 
@@ -76,7 +109,7 @@ class Terminal:
     ) -> None:
         self.raw = bytearray()
         """Every byte that the command has written."""
-        self._screen = pyte.Screen(columns, rows)
+        self._screen = _Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._fed = 0
         self._fd, slave = pty.openpty()
@@ -133,7 +166,7 @@ class Terminal:
     def screen(self) -> pyte.Screen:
         """The emulated screen, with all output so far."""
         if self._fed < len(self.raw):
-            self._stream.feed(bytes(self.raw[self._fed :]))
+            self._stream.feed(KEY_REPORTS.sub(b"", bytes(self.raw[self._fed :])))
             self._fed = len(self.raw)
         return self._screen
 
