@@ -12,6 +12,18 @@ from tests.support.server import ServerProcess
 from tests.support.wire import Wire
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`: the loops that end and start processes run as often as `reliability.md` §9 asks."""
+    parser.addoption("--long", action="store_true", help="kill loops and the like in full length")
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Return `rounds(short, long)`: how often a loop runs, by `--long`."""
+    is_long = bool(request.config.getoption("--long"))
+    return lambda short, long: long if is_long else short
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test its own FLOWLATCH_HOME and none of the user's FLOWLATCH_ settings; return that directory."""

@@ -12,29 +12,43 @@ from dataclasses import dataclass
 
 import pytest
 
+from flowlatch.store import maintenance
 from tests.support.server import ServerProcess
 from tests.support.wire import CREATE_RUN, GraphQLErrors, Wire
 from tests.support.writers import Writers, check
 
-KILLS = 3
+UP_AGAIN_S = 15.0
+"""Five seconds are promised; here other tests share the machine."""
 WRITERS = 16
 THREADS = 32
 MOVES = 25
 
 
-def test_nothing_acknowledged_is_lost_and_no_key_makes_two_runs_by_kill_9(server: ServerProcess) -> None:
-    """Sixteen clients repeat what they do not know the outcome of; read back everything."""
+def test_nothing_acknowledged_is_lost_and_no_key_makes_two_runs_by_kill_9(
+    server: ServerProcess, rounds: Callable[[int, int], int]
+) -> None:
+    """Sixteen clients repeat what they do not know the outcome of; read back everything.
+
+    Every third time the new process is killed too, somewhere in its start, while it takes in what the first one left.
+    """
     chance = random.Random(4)
     flow_id = server.wire().create_flow("killed")
     writers = Writers(server, flow_id, WRITERS).start()
-    for _ in range(KILLS):
+    kills, slowest_s = rounds(3, 20), 0.0
+    for number in range(kills):
         writers.wait_more(chance.randint(10, 120))
         server.kill()
+        if number % 3 == 1:
+            server.start_and_kill(chance.uniform(0.1, 1.0))
+        began = time.monotonic()
         server.start()
+        slowest_s = max(slowest_s, time.monotonic() - began)
     writers.wait_more(20)
     records = writers.finish()
-    assert records.lost >= KILLS
+    assert records.lost >= kills
     assert check(server.wire(), records) >= WRITERS
+    assert slowest_s < UP_AGAIN_S
+    assert maintenance.check(server.data) == []
 
 
 def test_a_stop_under_load_loses_no_acknowledged_request(server: ServerProcess) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -213,24 +215,48 @@ def state_of(path: Path) -> tuple[int, bool, bool, bool]:
 async def test_killed_migration_leaves_the_old_schema_or_the_new_one(
     tmp_path: Path, next_version: Path, last_word: str, is_new: bool
 ) -> None:
-    path = await make(tmp_path / "." / "")
-    for _ in range(3):
-        process = start_migration(path, next_version)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process:
-            while (word := process.stdout.readline().strip()) != last_word:
-                assert word, "the migration ended early"
-                process.stdin.write("\n")
-                process.stdin.flush()
-            os.kill(process.pid, signal.SIGKILL)
-        assert state_of(path) == (2, True, True, True) if is_new else (1, False, False, False)
-        backup = migrations.backup_path(path, 1)
-        assert stat.S_IMODE(os.stat(backup).st_mode) == 0o600
-        with closing(sqlite3.connect(backup)) as connection:
-            assert connection.execute("SELECT name FROM flow_run").fetchall() == [("kept",)]
-        if is_new:
-            break
+    path = await make(tmp_path)
+    process = start_migration(path, next_version)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        while (word := process.stdout.readline().strip()) != last_word:
+            assert word, "the migration ended early"
+            process.stdin.write("\n")
+            process.stdin.flush()
+        os.kill(process.pid, signal.SIGKILL)
+    assert state_of(path) == ((2, True, True, True) if is_new else (1, False, False, False))
+    check_backup(path)
+
+
+def check_backup(path: Path) -> None:
+    """Look that the file as it was before the migration lies whole beside it, for its owner only."""
+    backup = migrations.backup_path(path, 1)
+    assert stat.S_IMODE(os.stat(backup).st_mode) == 0o600
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("SELECT name FROM flow_run").fetchall() == [("kept",)]
+
+
+async def test_a_migration_killed_at_any_moment_is_old_or_new(
+    tmp_path: Path, next_version: Path, rounds: Callable[[int, int], int]
+) -> None:
+    """It is begun again on the same file until it is done once, then on a fresh one."""
+    chance = random.Random(6)
+    path = await make(tmp_path)
+    for _ in range(rounds(8, 50)):
+        with start_migration(path, next_version) as process:
+            assert process.stdin is not None
+            process.stdin.write("\n\n")
+            process.stdin.flush()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0.3, 1.6))
+            process.kill()
+        state = state_of(path)
+        assert state in ((1, False, False, False), (2, True, True, True))
+        if state[0] == 2:
+            check_backup(path)
+            path.unlink()
+            path = await make(tmp_path)
 
 
 async def test_older_file_is_migrated_when_it_is_opened(

@@ -14,10 +14,10 @@ import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-KILLS = 12
 chance = random.Random(9)
 LINES_BEFORE_KILL = 400
 """At most so many acknowledgements are read before the writer is killed."""
@@ -117,12 +117,13 @@ def check(database: Path, acknowledged: list[dict[str, object]]) -> None:
     assert sum(counted.values()) == len(current)
 
 
-def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path, rounds: Callable[[int, int], int]) -> None:
+    kills = rounds(6, 40)
     setup = subprocess.run([sys.executable, "-c", SETUP, str(tmp_path)], capture_output=True, text=True, check=True)
     flow_id = setup.stdout.strip()
     acknowledged: list[dict[str, object]] = []
-    for round_ in range(KILLS):
-        lines = 0 if round_ % 5 == 4 else chance.randint(1, LINES_BEFORE_KILL)
+    for round_ in range(kills):
+        lines = 0 if round_ % 3 == 2 else chance.randint(1, LINES_BEFORE_KILL)
         acknowledged += run_until_killed(tmp_path, flow_id, round_, lines)
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
     check(tmp_path / "flowlatch.db", acknowledged)

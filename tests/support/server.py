@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -43,8 +44,24 @@ class ServerProcess:
 
     def start(self, *extra: str, port: int | None = None) -> ServerProcess:
         """Start the process and wait for its `ready URL` line. Raises AssertionError with its log if it ends first."""
+        self._spawn(*extra, port=self.port if port is None else port)
+        line = self._ready_line()
+        if not line.startswith("ready "):
+            self.kill()
+            raise AssertionError(f"the server did not get ready: {line!r}\n{self.log}")
+        self.url = line.removeprefix("ready ").strip()
+        self.port = urlsplit(self.url).port or 0
+        return self
+
+    def start_and_kill(self, after_s: float) -> None:
+        """Start the process and kill it after so many seconds, ready or not."""
+        self._spawn(port=self.port)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(after_s)
+        self.kill()
+
+    def _spawn(self, *extra: str, port: int) -> None:
         assert self._process is None, "it runs already"
-        port = self.port if port is None else port
         command = [sys.executable, "-m", "flowlatch", "serve", "--port", str(port), "--data", str(self.data)]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -54,13 +71,6 @@ class ServerProcess:
                 stderr=log,
                 env=self._env,
             )
-        line = self._ready_line()
-        if not line.startswith("ready "):
-            self.kill()
-            raise AssertionError(f"the server did not get ready: {line!r}\n{self.log}")
-        self.url = line.removeprefix("ready ").strip()
-        self.port = urlsplit(self.url).port or 0
-        return self
 
     def _ready_line(self) -> str:
         assert self._process is not None
