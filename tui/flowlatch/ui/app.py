@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual import events, on, work
+from textual import on, work
 from textual.binding import BindingType
 from textual.content import Content
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.worker import Worker
+from textual.worker import Worker, WorkerFailed
 
 from flowlatch.config import Settings, Target, places
 from flowlatch.live.session import Session, TimeStyle, utc_now
@@ -145,7 +145,9 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """End after an error of ours: one short message, the details in the log, no local variables anywhere."""
-        error = self._exception
+        error: BaseException | None = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
         name = type(error).__name__ if error else "unknown"
         log.critical("fatal: %s", "".join(traceback.format_exception(error)) if error else name)
         where = self.state_dir / "flowlatch.log"
@@ -187,18 +189,25 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         self._newsroom.flush()
         self.tell_screens(messages.Tick())
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
+        """Look whether there is room, once the new size is known; of many sizes in a row the last one counts."""
+        self.call_next(self.fit)
+
+    @on(TooSmallScreen.Uncovered)
+    def fit(self) -> None:
         """Say so when there is too little room, and take it back when there is enough."""
-        small = isinstance(self.screen, TooSmallScreen)
-        if is_too_small(event.size) and not small:
+        is_small = is_too_small(self.size)
+        if is_small and not any(isinstance(screen, TooSmallScreen) for screen in self.screen_stack):
             self.push_screen(TooSmallScreen())
-        elif small and not is_too_small(event.size):
+        elif not is_small and isinstance(self.screen, TooSmallScreen):
             self.pop_screen()
 
     # Keys that work everywhere
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keep single letters for text on forms."""
+        """Keep single letters for text on forms; where nothing can be seen, nothing can be opened."""
+        if isinstance(self.screen, TooSmallScreen):
+            return action in TooSmallScreen.ACTIONS
         if action in _LETTERS and not getattr(self.screen, "letters_are_keys", True):
             return False
         return super().check_action(action, parameters)

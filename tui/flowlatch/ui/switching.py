@@ -36,6 +36,10 @@ class Switching(Navigator):
     def follow(self, session: Session) -> Worker[None]:
         """Follow a server."""
 
+    @abstractmethod
+    def fit(self) -> None:
+        """Cover the screen when the window is too small for it."""
+
     @work(group="question", exclusive=True)
     async def action_connections(self) -> None:
         """Choose another server."""
@@ -93,4 +97,5 @@ class Switching(Navigator):
                 old.cancel()
         self.session = session
         self.switch_screen(RunsScreen(session, state_dir=self.state_dir))
+        self.fit()
         self.notify(f"now on {one_line(session.profile.name, 40)}")
