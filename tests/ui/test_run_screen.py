@@ -277,6 +277,14 @@ async def test_escape_goes_back_to_the_list(deck: Deck) -> None:
     await eventually_async(lambda: not isinstance(deck.app.screen, RunScreen))
 
 
+async def test_what_comes_after_the_screen_was_left_is_dropped(deck: Deck) -> None:
+    screen = run_screen(deck)
+    await deck.press("escape")
+    await eventually_async(lambda: not screen.children, what="the end of its widgets")
+    screen.detail.forget()  # tells the screen at once, as an answer does that was on its way
+    assert not screen.is_open
+
+
 async def test_a_run_that_does_not_exist_is_named_as_such(shared_server: ServerProcess) -> None:
     async with dashboard(shared_server) as deck:
         deck.app.screen.post_message(OpenRun(RunId("00000000-0000-4000-8000-000000000000")))

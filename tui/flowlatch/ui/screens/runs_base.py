@@ -211,7 +211,7 @@ class RunsBase(Taking[None]):
         )
 
     def _rows_changed(self, patched: set[RunId]) -> None:
-        if not self.is_mounted:
+        if not self.is_open:
             return
         board = self.list.board
         self.table.line.times = self._times()
@@ -237,7 +237,7 @@ class RunsBase(Taking[None]):
 
     def show_counts(self) -> None:
         """Show the tabs' numbers, the filter and what it found, the status line."""
-        if not self.is_mounted:
+        if not self.is_open:
             return
         self.query_one(StateTabs).show(
             self.tally.counts, self.active_tab(), self.tally.trend if self.size.width >= ROOMY else ()
