@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -40,10 +41,13 @@ def unknown_bytes(raw: bytes) -> list[str]:
 
 
 def settle(terminal: Terminal, deadline_s: float = 5.0) -> str:
-    """Read until the screen is quiet and return it."""
-    for _ in range(int(deadline_s / QUIET_S)):
-        if not terminal.read_some(QUIET_S):
-            break
+    """Read until the screen is quiet and return it.
+
+    A terminal hands out 4 kB at a time, so it is the time that ends this, not a number of reads.
+    """
+    ends_at = time.monotonic() + deadline_s
+    while time.monotonic() < ends_at and terminal.read_some(QUIET_S):
+        pass
     return terminal.text
 
 
