@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import stat
 import tempfile
 from dataclasses import asdict, dataclass
@@ -22,6 +23,9 @@ SERVER_LOG = "server.log"
 TOKEN = "token"
 SERVER_FILE = "server.json"
 LOCK = "lock"
+MOUNTS = Path("/proc/self/mountinfo")
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "ceph", "fuse.sshfs"})
+"""Where neither the kernel's locks nor SQLite's shared memory can be relied on; reliability.md §2."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class ServerInfo:
 def prepare_directory(path: Path) -> Path:
     """Make a data directory (0700) or tighten an existing one, and return it, absolute.
 
-    Raises `ConfigError` when it cannot be made, is no directory, belongs to somebody else, or others can write it.
+    Raises `ConfigError` when it cannot be made, is no directory, belongs to somebody else, others can write it, or it
+    lies on a network file system.
     """
     path = path.expanduser().absolute()
     try:
@@ -55,9 +60,30 @@ def prepare_directory(path: Path) -> Path:
         raise ConfigError(f"data directory {path} belongs to another user")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(f"data directory {path} can be written by others: chmod go-w {path}")
+    kind = file_system(path)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise ConfigError(f"data directory {path} is on a network file system ({kind}): use a local disk")
     if stat.S_IMODE(status.st_mode) != 0o700:
         path.chmod(0o700)
     return path
+
+
+def file_system(path: Path, mounts: Path | None = None) -> str:
+    """Return the type of the file system that a path lies on, as Linux names it; empty where it cannot tell."""
+    try:
+        lines = (mounts or MOUNTS).read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    path, found, longest = path.resolve(), "", -1
+    for line in lines:  # "36 35 98:0 /root /mount/point options [tags…] - type source options"
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if not after or len(fields) < 5:
+            continue
+        place = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[4]))
+        if path.is_relative_to(place) and len(place.parts) >= longest:
+            found, longest = after.split(" ")[0], len(place.parts)
+    return found
 
 
 class DirectoryLock:
