@@ -58,12 +58,7 @@ def whole_run(run: FlowRun) -> Row:
 
 def state_row(state: State) -> Row:
     """Return one state of a run's history."""
-    return {
-        "version": state.version,
-        "state": state.name,
-        "message": state.message,
-        "timestamp": time_text(state.timestamp),
-        "actor": state.actor,
+    return _core(state) | {
         "start_time": time_text(state.start_time),
         "result": state.result,
         "serialized_state": state.serialized,
@@ -72,8 +67,10 @@ def state_row(state: State) -> Row:
 
 def side(state: State | None) -> Row | None:
     """Return one side of a change: `base`, `theirs` or an element of `between` (design.md §9)."""
-    if state is None:
-        return None
+    return None if state is None else _core(state)
+
+
+def _core(state: State) -> Row:
     return {
         "version": state.version,
         "state": state.name,

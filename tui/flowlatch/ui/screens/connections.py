@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -15,25 +12,20 @@ from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui.format import fit
 from flowlatch.ui.screens import link_text
-from flowlatch.ui.screens.base import FlowModal
+from flowlatch.ui.screens.options import OptionsModal
 
 NOTE = (
     "enter connects; the present server stays until the new one answers\nadd one with: flowlatch profiles add NAME URL"
 )
 
 
-class ConnectionsScreen(FlowModal[str | None]):
+class ConnectionsScreen(OptionsModal[str]):
     """Returns the name of the profile that was chosen, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Close"),
-        Binding("j", "down", "Down", show=False),
-        Binding("k", "up", "Up", show=False),
-    ]
     DEFAULT_CSS = """
     ConnectionsScreen > #box { width: 90; max-width: 96%; }
-    ConnectionsScreen OptionList { height: auto; max-height: 14; border: none; padding: 0; background: $surface; }
-    ConnectionsScreen #now, ConnectionsScreen #note { color: $muted; height: auto; padding: 0 0 1 0; }
+    ConnectionsScreen OptionList { max-height: 14; }
+    ConnectionsScreen #now { color: $muted; height: auto; padding: 0 0 1 0; }
     ConnectionsScreen #note { padding: 1 0 0 0; }
     """
 
@@ -99,7 +91,7 @@ class ConnectionsScreen(FlowModal[str | None]):
     def on_mount(self) -> None:
         """Stand on the present one."""
         self.query_one("#box").border_title = Content("Connections")
-        options = self.query_one(OptionList)
+        options = self.options
         names = list(self._settings.profiles)
         here = self.session.profile.name
         options.highlighted = names.index(here) if here in names else 0
@@ -108,15 +100,3 @@ class ConnectionsScreen(FlowModal[str | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Return what was chosen."""
         self.dismiss(list(self._settings.profiles)[event.option_index])
-
-    def action_down(self) -> None:
-        """Next line."""
-        self.query_one(OptionList).action_cursor_down()
-
-    def action_up(self) -> None:
-        """Previous line."""
-        self.query_one(OptionList).action_cursor_up()
-
-    def action_close(self) -> None:
-        """Stay."""
-        self.dismiss(None)

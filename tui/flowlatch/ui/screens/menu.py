@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
-from flowlatch.ui.screens.base import FlowModal
+from flowlatch.ui.screens.options import OptionsModal
 
 
 @dataclass(frozen=True)
@@ -30,20 +28,13 @@ class Choice:
     is_enabled: bool = True
 
 
-class MenuScreen(FlowModal[str | None]):
+class MenuScreen(OptionsModal[str]):
     """Returns the id of what was chosen, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Close"),
-        Binding("j", "down", "Down", show=False),
-        Binding("k", "up", "Up", show=False),
-    ]
     DEFAULT_CSS = """
     MenuScreen > #box { width: auto; min-width: 34; max-width: 90%; }
-    MenuScreen OptionList {
-        width: auto; min-width: 32; height: auto; max-height: 16; border: none; padding: 0; background: $surface;
-    }
-    MenuScreen #note { color: $muted; width: auto; max-width: 72; height: auto; padding: 0; }
+    MenuScreen OptionList { width: auto; min-width: 32; }
+    MenuScreen #note { width: auto; max-width: 72; }
     """
 
     def __init__(self, session: Session, title: str, choices: Sequence[Choice], *, note: str = "") -> None:
@@ -74,7 +65,7 @@ class MenuScreen(FlowModal[str | None]):
     def on_mount(self) -> None:
         """Stand on the current choice."""
         self.query_one("#box").border_title = Content(self._title)
-        options = self.query_one(OptionList)
+        options = self.options
         current = [index for index, choice in enumerate(self._choices) if choice.is_current and choice.is_enabled]
         options.highlighted = current[0] if current else 0 if self._choices else None
         options.focus()
@@ -90,18 +81,6 @@ class MenuScreen(FlowModal[str | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Return what was chosen."""
         self.dismiss(event.option.id)
-
-    def action_close(self) -> None:
-        """Return nothing."""
-        self.dismiss(None)
-
-    def action_down(self) -> None:
-        """Next line."""
-        self.query_one(OptionList).action_cursor_down()
-
-    def action_up(self) -> None:
-        """Previous line."""
-        self.query_one(OptionList).action_cursor_up()
 
 
 def plain(text: object, limit: int = 60) -> str:

@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from flowlatch.live.session import Session
-from flowlatch.ui.screens.base import FlowModal
+from flowlatch.ui.screens.options import OptionsModal
 from flowlatch.ui.widgets.columns import COLUMNS, DEFAULT_COLUMNS
 
 NOTE = "space shows or hides · J K move · d default · enter takes it"
@@ -20,13 +20,10 @@ FIXED = ("state", "run")
 """Always shown: what a run is cannot be hidden."""
 
 
-class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
+class ColumnsScreen(OptionsModal[tuple[str, ...]]):
     """Returns the names of the columns in order, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Close"),
-        Binding("j", "down", "Down", show=False),
-        Binding("k", "up", "Up", show=False),
         Binding("space", "toggle_column", "Show or hide"),
         Binding("J,shift+down", "move(1)", "Move down"),
         Binding("K,shift+up", "move(-1)", "Move up"),
@@ -34,8 +31,6 @@ class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
     ]
     DEFAULT_CSS = """
     ColumnsScreen > #box { width: 60; }
-    ColumnsScreen OptionList { height: auto; max-height: 16; border: none; padding: 0; background: $surface; }
-    ColumnsScreen #note { color: $muted; height: 1; }
     """
 
     def __init__(self, session: Session, shown: Sequence[str]) -> None:
@@ -52,10 +47,10 @@ class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
         """Name the box and fill it."""
         self.query_one("#box").border_title = Content("Columns")
         self._fill(0)
-        self.query_one(OptionList).focus()
+        self.options.focus()
 
     def _fill(self, highlighted: int) -> None:
-        options = self.query_one(OptionList)
+        options = self.options
         options.clear_options()
         for name in self._order:
             mark = "[x]" if name in self._shown else "[ ]"
@@ -66,7 +61,7 @@ class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
         options.highlighted = max(0, min(highlighted, len(self._order) - 1))
 
     def _here(self) -> int:
-        return self.query_one(OptionList).highlighted or 0
+        return self.options.highlighted or 0
 
     def action_toggle_column(self) -> None:
         """Show or hide the column under the cursor."""
@@ -95,15 +90,3 @@ class ColumnsScreen(FlowModal[tuple[str, ...] | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take them."""
         self.dismiss(tuple(name for name in self._order if name in self._shown))
-
-    def action_down(self) -> None:
-        """Next line."""
-        self.query_one(OptionList).action_cursor_down()
-
-    def action_up(self) -> None:
-        """Previous line."""
-        self.query_one(OptionList).action_cursor_up()
-
-    def action_close(self) -> None:
-        """Change nothing."""
-        self.dismiss(None)
