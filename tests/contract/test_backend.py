@@ -438,3 +438,14 @@ async def test_a_read_only_connection_sends_no_change(place: Place) -> None:
         await backend.set_state(run_id, 1, StateDraft(type="Success"))
     assert (await backend.run(run_id)).version == 1
     await backend.aclose()
+
+
+async def test_a_log_longer_than_an_answer_may_be_comes_in_pages(place: Place) -> None:
+    """25 lines of a megabyte are more than an answer of 16 MB holds; each line is there once, in its order."""
+    run_id = await make_run(place)
+    for number in range(25):
+        await asyncio.to_thread(place.wire.log, run_id, f"{number:02d}" + "x" * 900_000)
+    lines = await place.backend.logs(run_id, limit=24)
+    assert [line.message[:2] for line in lines] == [f"{number:02d}" for number in range(1, 25)]
+    mark = LogMark(arrived=datetime.fromtimestamp(0, UTC))
+    assert len(await place.backend.logs(run_id, after=mark)) == 25

@@ -10,6 +10,7 @@ from flowlatch.api import convert, documents, filters
 from flowlatch.api.call import Caller
 from flowlatch.api.documents import Dialect
 from flowlatch.api.http import TooLarge
+from flowlatch.api.log_pages import LogPages
 from flowlatch.errors import ForeignServer, NotFound
 from flowlatch.model.query import Count, RunPage, RunQuery
 from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, LogMark, RunId, TaskRun
@@ -122,17 +123,8 @@ class GraphQLReads:
 
     async def logs(self, run_id: RunId, *, after: LogMark | None = None, limit: int = 1000) -> list[LogLine]:
         """Return the newest lines, oldest first, or those that arrived behind a mark, in that order."""
-        where: dict[str, Any] = {"flow_run_id": {"_eq": run_id}}
-        variables: dict[str, Any] = {"where": where, "order_by": [{"timestamp": "desc"}], "limit": limit}
-        if after is not None:
-            where["created"] = {"_gte": after.arrived.isoformat()}
-            # ours keeps lines of one moment as they came; elsewhere pages of them need an order that stays
-            order = [{"created": "asc"}] if self._dialect.is_ours else [{"created": "asc"}, {"id": "asc"}]
-            variables |= {"order_by": order, "offset": after.taken}
-        lines = convert.rows((await self._call.read(documents.LOGS, variables)).get("log"), convert.log_line)[0]
-        if after is None:
-            lines.sort(key=lambda line: line.timestamp)  # stable: lines of one moment stay as they were written
-        return lines
+        pages = LogPages(self._call.read, run_id, has_order=self._dialect.is_ours)
+        return await (pages.newest(limit) if after is None else pages.behind(after, limit))
 
     async def flows(self, *, text: str = "", archived: bool = False, limit: int = 200) -> list[Flow]:
         """Return the newest version of each flow whose name contains `text`, by name."""
