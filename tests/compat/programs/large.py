@@ -17,8 +17,13 @@ LAYERS, WIDTH = 30, 20
 
 
 @task
-def step(*before):
+def first():
     return None
+
+
+@task
+def step(before):
+    return before
 
 
 @task
@@ -39,7 +44,7 @@ def write_lines(count):
 
 
 with Flow("wide") as wide:
-    layer = [step.copy(name=f"step-00-{place:02d}")() for place in range(WIDTH)]
+    layer = [first.copy(name=f"step-00-{place:02d}")() for place in range(WIDTH)]
     for depth in range(1, LAYERS):
         layer = [step.copy(name=f"step-{depth:02d}-{place:02d}")(layer[place]) for place in range(WIDTH)]
 
