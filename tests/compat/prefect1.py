@@ -8,7 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -92,6 +93,19 @@ class Prefect1:
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `prefect ARGUMENTS`."""
         return self._run([str(self.python), "-m", "prefect", *arguments])
+
+    @contextmanager
+    def background(self, *arguments: str) -> Iterator[None]:
+        """Let `prefect ARGUMENTS` run, and end it."""
+        command = [str(self.python), "-m", "prefect", *arguments]
+        process = subprocess.Popen(
+            command, env=self.env, cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
     def agent(self, *labels: str) -> Agent:
         """Return a local agent, not started yet."""
