@@ -126,6 +126,28 @@ def test_a_signal_restores_the_terminal(shared_server: ServerProcess, number: in
         assert unknown_bytes(bytes(terminal.raw)) == []
 
 
+def test_a_change_writes_little_more_than_itself_and_rest_nothing(shared_server: ServerProcess) -> None:
+    wire = shared_server.wire()
+    flow = wire.create_flow("quiet")
+    runs = [wire.create_run(flow, flow_run_name=f"quiet-{number}") for number in range(5)]
+    for run_id in runs:
+        wire.set_state(run_id, 1, "Success", "done")
+    with open_list(shared_server, columns=160, rows=50) as terminal:
+        terminal.read_for(3)  # the marks of new rows go
+        before = terminal.text
+        for run_id in runs:
+            wire.set_state(run_id, 2, "Failed", "no disk left")
+        written = terminal.read_for(4)
+        assert terminal.text.count("no disk left") >= 5
+        assert len(written) < 3_000, written
+        at_rest = terminal.text
+        idle = terminal.read_for(12)  # longer than the ten seconds between two looks at what counts
+        assert idle == b"" or terminal.lines[0] != at_rest.splitlines()[0], idle
+        terminal.press("ctrl+r")
+        assert len(terminal.read_for(2)) > 3_000, "what may be garbled is painted anew"
+        assert before != at_rest
+
+
 def test_a_terminal_that_is_gone_ends_it(shared_server: ServerProcess) -> None:
     with open_list(shared_server) as terminal:
         os.close(terminal._fd)

@@ -28,7 +28,9 @@ from flowlatch.ui import keys, messages
 from flowlatch.ui.hooks import Hooks
 from flowlatch.ui.navigator import Navigator, load
 from flowlatch.ui.newsroom import Newsroom
+from flowlatch.ui.painted import Thrifty
 from flowlatch.ui.safety import LastLine
+from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
@@ -48,7 +50,7 @@ EXIT_BY_SIGNAL = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 log = logging.getLogger(__name__)
 
 
-class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
+class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
     """The dashboard on one server at a time."""
 
     CSS_PATH = "app.tcss"
@@ -80,6 +82,7 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         self.session = self.make_session(target)
         self._newsroom = Newsroom(self.tell_screens, self.set_timer)
         self._looks = 0
+        self._minute = ""
         self._interrupted_at_s = -1e9
         self._started_at = clock()
         for each in THEMES.values():
@@ -119,7 +122,7 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         for number, code in EXIT_BY_SIGNAL.items():
             loop.add_signal_handler(number, self._end_by_signal, code)
         self.push_screen(RunsScreen(self.session, state_dir=self.state_dir))
-        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
+        self.app_resume_signal.subscribe(self, lambda _: self.action_try_now())
         self.set_interval(LOOK_EVERY_S, self._look)
         for problem in (*self.settings.problems, *self.keymap.problems, self._theme_problem):
             if problem:
@@ -168,7 +171,7 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
             screen.post_message(_copy(message))
 
     def _look(self) -> None:
-        """Every five seconds: has data got old? Every ten: is a text on the screen another one now?"""
+        """Every five seconds: has data got old? Every ten: what counts on the screen? Every minute: its clock."""
         link, now = self.session.link, self.session.local_now()
         is_fresh = (link.is_live(now), link.is_stale(now))
         if is_fresh != getattr(self, "_was_fresh", is_fresh):
@@ -177,7 +180,9 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         self._was_fresh = is_fresh
         self._looks += 1
         if self._looks % 2 == 0 and self.app_focus:
-            self.tell_screens(messages.Tick())
+            minute = link_text.wall_clock(self.session)
+            self.tell_screens(messages.Tick(is_minute=minute != self._minute))
+            self._minute = minute
 
     def on_app_blur(self) -> None:
         """Rest while nobody looks."""
@@ -190,7 +195,8 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
         self.tell_screens(messages.Tick())
 
     def on_resize(self) -> None:
-        """Look whether there is room, once the new size is known; of many sizes in a row the last one counts."""
+        """Paint anew, also when the size is the old one again: terminals cut what they show. Then look for room."""
+        self.paint_anew()
         self.call_next(self.fit)
 
     @on(TooSmallScreen.Uncovered)
@@ -212,13 +218,9 @@ class FlowlatchApp(Switching, Navigator, inherit_bindings=False):
             return False
         return super().check_action(action, parameters)
 
-    def _resumed(self) -> None:
-        """Draw everything again after the shell or an editor had the terminal, and look what happened meanwhile."""
-        self.refresh()
-        self.action_try_now()
-
     def action_try_now(self) -> None:
-        """Load anew, or try to connect now."""
+        """Load anew, or try to connect now; paint anew what may be garbled."""
+        self.paint_anew()
         if isinstance(self.screen, RunsScreen):
             self.screen.action_refresh()
         else:
@@ -324,5 +326,7 @@ def _copy(message: messages.News) -> messages.News:
             return messages.RunsChanged(message.batch)
         case messages.Reload():
             return messages.Reload(message.reason)
+        case messages.Tick():
+            return messages.Tick(is_minute=message.is_minute)
         case _:
             return type(message)()

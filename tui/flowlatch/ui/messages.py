@@ -50,11 +50,16 @@ class Reload(News):
 
 
 class Tick(News):
-    """A minute passed, or ten seconds while something on the screen counts: repaint ages that changed."""
+    """Ten seconds passed, for what counts: running durations, runs that became late. Ages move with the minute only."""
+
+    def __init__(self, *, is_minute: bool = True) -> None:
+        super().__init__()
+        self.is_minute = is_minute
+        """True when the clock on the screen shows another minute, or when nobody looked for a while."""
 
     def can_replace(self, message: Message) -> bool:
         """Missed ticks are not made up for."""
-        return isinstance(message, Tick)
+        return isinstance(message, Tick) and (message.is_minute or not self.is_minute)
 
 
 class TimesChanged(News):

@@ -64,6 +64,7 @@ class RunsBase(Taking[None]):
         self.filter_text = self.view.filter
         self.parsed: Parsed = self._parse(self.filter_text)
         self.problem: str | None = None
+        self._requests_per_minute = 0
         self.frozen_at: datetime | None = None
         self.marks: dict[RunId, FlowRun] = {}
         self.list = RunList(session, on_change=self._rows_changed, on_problem=self._list_problem)
@@ -158,13 +159,15 @@ class RunsBase(Taking[None]):
         self._rows_changed(set())
 
     def on_tick(self, message: Tick) -> None:
-        """Repaint ages that are another text now."""
+        """Repaint what counts, and every minute all that has an age."""
+        if message.is_minute or not self._requests_per_minute:
+            self._requests_per_minute = round(self.session.requests_per_minute)
         if not self.is_frozen:
-            self.table.tick(times=self._times())
+            self.table.tick(self._times(), is_minute=message.is_minute)
             self.list.tick()
             if self.list.board.query.late or self.tally.counts:
                 self.tally.refresh()
-            self.pane.repaint()
+            self.pane.tick(is_minute=message.is_minute)
 
     def on_times_changed(self, message: TimesChanged) -> None:
         """Write times in the other way."""
@@ -285,7 +288,7 @@ class RunsBase(Taking[None]):
         if self.list.board.window.guest:
             parts.append(Content("the selected run is not in this list any more"))
         if self.size.width >= ROOMY:
-            parts.append(Content(f"{round(self.session.requests_per_minute)} requests/min"))
+            parts.append(Content(f"{self._requests_per_minute} requests/min"))
         return Content(" · ").join(parts)
 
     # The cursor and the pane

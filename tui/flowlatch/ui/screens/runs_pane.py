@@ -93,6 +93,12 @@ class SidePane(Static):
         if self._detail is not None:
             self._detail.is_resting = not self.app.app_focus
 
+    def tick(self, *, is_minute: bool) -> None:
+        """Let time pass: every minute, in between only while the run is under way."""
+        row = self._row
+        if is_minute or (row is not None and row.start_time is not None and not row.is_finished):
+            self.repaint()
+
     def on_resize(self) -> None:
         """Fill the room there is."""
         self.repaint()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import ClassVar
 
 from rich.style import Style
@@ -24,13 +25,15 @@ from flowlatch.model.run import FlowRun, RunId
 from flowlatch.model.window import Window
 from flowlatch.ui import keys
 from flowlatch.ui.format import STYLE_NAMES
-from flowlatch.ui.widgets.columns import GAP, GUTTER
+from flowlatch.ui.widgets.columns import GAP, GUTTER, Times
 from flowlatch.ui.widgets.run_line import LOOKS, RunLine
 
 CHANGED_S = 2.0
 """How long the Δ of a changed row stays (ux.md row 6)."""
 HEAD = 1
 """Lines of the heading."""
+LATE_NEWS = timedelta(seconds=45)
+"""A run that is late for less may stand there as a punctual one still."""
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -130,13 +133,18 @@ class RunTable(ScrollView, can_focus=True):
         if differing:
             self.refresh()
 
-    def tick(self, **looks: object) -> None:
-        """Like `restyle`, when only time has passed: paints just the lines whose text is another one now."""
-        width, top = self._width(), round(self.scroll_y)
-        before = [self._draw(top + line, width) for line in range(self._body_height())]
-        for name, value in looks.items():
-            setattr(self.line, name, value)
-        self._refresh_lines(lambda index: self._draw(index, width) != before[index - top])
+    def tick(self, times: Times, *, is_minute: bool) -> None:
+        """Let time pass: every minute for all lines, in between for runs that are under way or became late just now."""
+        self.line.times = times
+
+        def counts(index: int) -> bool:
+            run = self.window.row(index)
+            if run is None or run.is_finished:
+                return False
+            late = run.late_by(times.now)
+            return run.start_time is not None or (late is not None and late < LATE_NEWS)
+
+        self._refresh_lines(lambda index: is_minute or counts(index))
 
     def _top_for(self, window: Window, old: Window, top: int) -> int:
         """Return the row at the top that keeps the cursor on its screen line, or the list's head while it shows."""
