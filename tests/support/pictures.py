@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from rich.console import Console
+from rich.terminal_theme import SVG_EXPORT_THEME, TerminalTheme
 from textual.app import App
 
 FONT = "DejaVu Sans Mono"
@@ -20,6 +24,14 @@ PLACES = (
 )
 FILES = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf")
 ZOOM = 1.0
+
+
+XTERM = [
+    *[(0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229)],
+    *[(127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0)],
+    *[(92, 92, 255), (255, 0, 255), (0, 255, 255), (255, 255, 255)],
+]
+"""The 16 colours of xterm."""
 
 
 class FontMissing(Exception):
@@ -38,9 +50,21 @@ def fonts() -> tuple[str, ...]:
     return tuple(str(path) for path in found)
 
 
-def svg_of(app: App[object], title: str) -> str:
-    """Return what the application shows, as SVG that needs nothing from elsewhere."""
-    svg = app.export_screenshot(title=title)
+BLACK = TerminalTheme((0, 0, 0), (229, 229, 229), XTERM[:8], XTERM[8:])
+WHITE = TerminalTheme((255, 255, 255), (0, 0, 0), XTERM[:8], XTERM[8:])
+
+
+def svg_of(app: App[Any], title: str, *, is_white: bool = False) -> str:
+    """Return what the application shows, as SVG that needs nothing from elsewhere.
+
+    The terminal's own colours, where it uses them, are those of xterm on black, or on white.
+    """
+    width, height = app.size
+    console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
+                      record=True, legacy_windows=False, safe_box=False)  # fmt: skip
+    console.print(app.screen._compositor.render_update(full=True, screen_stack=app._background_screens, simplify=True))
+    own = BLACK if app.current_theme.ansi else SVG_EXPORT_THEME
+    svg = console.export_svg(title=title, theme=WHITE if is_white else own)
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family:[^;}]+", f"font-family: {FONT}, monospace", svg)
     svg = re.sub(r"terminal-\d+", "terminal", svg)
@@ -57,7 +81,7 @@ def png_of(svg: str) -> bytes:
     return bytes(drawn)
 
 
-def text_of(app: App[object]) -> str:
+def text_of(app: App[Any]) -> str:
     """Return what the application shows, as lines of text."""
     lines: dict[float, list[tuple[float, str]]] = {}
     pattern = r'<text class="[^"]*" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>'

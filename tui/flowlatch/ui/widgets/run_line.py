@@ -91,10 +91,15 @@ class RunLine:
         if style is None:
             style = self._look(name)
             if is_cursor:
-                colour = style.color if name in _COLOURED else None
+                colour = style.color if name in _COLOURED and not _is_of_terminal(style) else None
                 style = self._look("cursor") + Style(color=colour, bold=style.bold)
             self._styles[name, is_cursor] = style
         return style
+
+
+def _is_of_terminal(style: Style) -> bool:
+    """True for one of the terminal's own colours: what it is, and so what it can be read on, is not known here."""
+    return style.color is None or style.color.is_system_defined
 
 
 def searched_text(run: FlowRun) -> str:
