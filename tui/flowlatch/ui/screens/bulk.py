@@ -46,7 +46,7 @@ COLUMNS = (
     Column("STATE", limit=16),
     Column("VER", limit=5),
     Column("FLOW / RUN", limit=46),
-    Column("WHAT BECAME OF IT", is_last=True),
+    Column("OUTCOME", is_last=True),
 )
 BAR_CELLS = 30
 

@@ -135,7 +135,7 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         name = self.title_of_run + (f"   id {conflict.base.run_id}" if view.width >= ROOMY else "")
         chip = " · ".join(chips)
         head = Content.assemble(
-            (fit(name, view.width - cell_len(chip) - 2), "bold"),
+            (fit(name, view.width - cell_len(chip) - 1), "bold"),
             (f"  {chip}", "$state-success"),
             "\n",
             conflict_view.headline(conflict, view),

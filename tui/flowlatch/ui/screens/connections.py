@@ -63,7 +63,7 @@ class ConnectionsScreen(OptionsModal[str]):
         ]
         options += [
             Option(
-                Content.assemble("  ", fit(one_line(name, 20), 20), " ", (one_line(problem, 120), "$state-failed")),
+                Content.assemble("  ", fit(one_line(name, 16), 16), " ", (one_line(problem, 120), "$state-failed")),
                 disabled=True,
             )
             for name, problem in self._settings.unusable.items()
@@ -81,9 +81,9 @@ class ConnectionsScreen(OptionsModal[str]):
         url = profile.url or "embedded server of this machine"
         return Content.assemble(
             ("● " if is_here else "  ", "$accent"),
-            (fit(one_line(profile.name, 20), 20), "bold"),
+            (fit(one_line(profile.name, 16), 16), "bold"),
             " ",
-            fit(one_line(url, 60), 40),
+            fit(one_line(url, 60), 34),
             " ",
             (" ".join(marks), "$state-late"),
         )

@@ -6,7 +6,6 @@ from textual import work
 from textual.timer import Timer
 
 from flowlatch.config import places
-from flowlatch.config_edit import save_filter
 from flowlatch.errors import BadInput
 from flowlatch.model.filter import format_filter, with_states
 from flowlatch.model.query import Sort, SortKey
@@ -21,6 +20,7 @@ TYPING_REST_S = 0.3
 """The server is asked once the operator stopped typing for this long."""
 FAULTS = "failed,late"
 _NEWEST_FIRST = {SortKey.START, SortKey.UPDATED, SortKey.CREATED, SortKey.DURATION, SortKey.VERSION}
+_FIRST = {SortKey.DURATION: "longest first", SortKey.VERSION: "highest first"}
 SAVE, CLEAR = "save this one", "clear"
 
 
@@ -119,7 +119,7 @@ class RunsFiltering(RunsBase):
             Choice(
                 str(key),
                 word,
-                "newest, longest or highest first" if key in _NEWEST_FIRST else "a to z",
+                _FIRST.get(key, "newest first") if key in _NEWEST_FIRST else "a to z",
                 letter,
                 is_current=key is current.key,
             )
@@ -174,6 +174,8 @@ class RunsFiltering(RunsBase):
         name = await self.app.push_screen_wait(TextPrompt(self.session, "Name of this filter", self.filter_text))
         if not name:
             return
+        from flowlatch.config_edit import save_filter
+
         profile = self.session.profile
         try:
             save_filter(places().config_file, profile.name, name, self.filter_text)

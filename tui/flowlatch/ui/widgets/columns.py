@@ -200,7 +200,7 @@ def heading(placed: Sequence[Placed], sort: SortKey | None, *, is_descending: bo
 def cell(placed: Placed, run: FlowRun, times: Times) -> str:
     """Return a cell in exactly its width, clean."""
     text = placed.column.write(run, times)
-    if placed.column.name == "run" and len(text) > placed.width:
+    if placed.column.name == "run" and cell_len(text) > placed.width:
         text = _shortened(run, placed.width) or text
     return fit(text, placed.width, right=placed.column.is_right)
 

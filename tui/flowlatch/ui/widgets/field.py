@@ -72,7 +72,7 @@ class Field(Vertical):
     Field > Horizontal { height: auto; width: 1fr; }
     Field > Horizontal > Static { width: 1fr; }
     Field .label { width: 11; height: auto; color: $muted; }
-    Field .bracket { width: 2; height: 1; color: $rule; }
+    Field .bracket { width: 2; height: 1; color: $faint; }
     Field .bracket.close { text-align: right; }
     Field .hint { width: auto; max-width: 40%; height: 1; color: $muted; padding: 0 0 0 2; }
     Field .hint.-empty { display: none; }

@@ -74,7 +74,7 @@ class Axis:
             return 0, 1
         first = (begin - self.begin).total_seconds() / span
         last = ((end or self.end) - self.begin).total_seconds() / span
-        left = max(0, min(int(first * width), width - 1))
+        left = max(0, min(round(first * width), width - 1))
         return left, max(1, min(round(last * width), width) - left)
 
 
@@ -140,6 +140,11 @@ class TaskView(LineView):
         """First cell of the time axis."""
         return self.name_cells + STATE_CELLS + TIME_CELLS + 5
 
+    @property
+    def bar_cells(self) -> int:
+        """Width of the time axis; the last cell of the line stays free, as on every line."""
+        return max(self.cells - self.bar_column - 1, 0)
+
     def line(self, row: int) -> Sequence[Span]:
         """Return name, state, how long, and the bar."""
         shown = self._rows[row]
@@ -163,7 +168,7 @@ class TaskView(LineView):
         return (end - task.start_time).total_seconds() if task.start_time and end else None
 
     def _bar(self, row: TaskRow, look: str) -> list[Span]:
-        width = self.cells - self.bar_column
+        width = self.bar_cells
         if row.children and self._is_folded(row):
             return [(fit(summary(row.children), max(width, 0)), "muted")]
         place = self.axis.columns(row.task.start_time, row.task.end_time, width) if self.axis else None
@@ -217,7 +222,7 @@ class TimeAxis(Widget):
             left = f"  {len(view.tasks)} tasks  " + "  ".join(f"{n} {c}" for c, n in counts.most_common(3))
             has_begun = any(row.task.start_time for row in view.tasks)
             first, last = (written(axis.begin), written(axis.end)) if has_begun else ("", "")
-            width = view.cells - view.bar_column
+            width = view.bar_cells
             right = first + last.rjust(width - len(first)) if width > len(first) + len(last) + 1 else ""
             text = fit(left, view.bar_column) + right
         if text != self._text:

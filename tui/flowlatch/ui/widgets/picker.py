@@ -44,7 +44,7 @@ class Picker(Vertical):
     DEFAULT_CSS = """
     Picker { height: auto; width: 1fr; }
     Picker > Horizontal { height: 1; }
-    Picker .bracket { width: 2; height: 1; color: $rule; }
+    Picker .bracket { width: 2; height: 1; color: $faint; }
     Picker .bracket.close { width: 4; }
     Picker > _List {
         display: none; height: auto; max-height: 8; border: none; padding: 0; margin: 0 0 0 2; background: $panel;

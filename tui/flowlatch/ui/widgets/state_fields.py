@@ -84,7 +84,9 @@ class StateFields(Vertical):
         """To, why, start."""
         yield Field("to", Choice(_first(), id="to"), id="to-field")
         hint = "required" if self._is_reason_required else ""
-        yield Field("why", TextInput(placeholder="why", id="why"), hint=hint, id="why-field")
+        yield Field(
+            "why", TextInput(placeholder="becomes the message of the state", id="why"), hint=hint, id="why-field"
+        )
         yield Field("start", TextInput(placeholder="now, in 20m, tomorrow 7am …", id="start"), id="start-field")
 
     def fill(self, state: str, message: str, start_text: str, extra: dict[str, Any] | None = None) -> None:

@@ -14,6 +14,8 @@ from flowlatch.model.query import Count
 from flowlatch.ui.format import count
 
 SPACE = 2
+MORE = "…"
+"""Stands at the right while there are tabs that have no room; their keys work all the same."""
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -44,7 +46,7 @@ class StateTabs(Widget):
     """One line of tabs with the server's counts; a small chart at the right where there is room."""
 
     DEFAULT_CSS = """
-    StateTabs { height: 1; width: 1fr; padding: 0 1; background: $background; color: $muted; }
+    StateTabs { height: 1; width: 1fr; padding: 0 0 0 1; background: $background; color: $muted; }
     """
 
     @dataclass
@@ -75,25 +77,34 @@ class StateTabs(Widget):
             labels.append((index, f"{index + 1} {tab.title}", number))
         return labels
 
+    @property
+    def _cells(self) -> int:
+        """The cells of the line; the one at its right end is left to `MORE`."""
+        return self.content_size.width - 1
+
+    def _room(self) -> int:
+        """Return the cells there are for tabs."""
+        return self._cells - (self._chart().cell_length + SPACE if self._trend else 0)
+
     def _placed(self) -> list[tuple[int, int, str, str]]:
         """Return (column, index, title, number) of the tabs that fit; the active one always does."""
-        width = self.content_size.width - (self._chart().cell_length + SPACE if self._trend else 0)
+        width = self._room()
         labels = self._labels()
         chosen: list[tuple[int, str, str]] = []
-        while len(chosen) < len(labels) and self._width([*chosen, labels[len(chosen)]]) <= width:
+        while len(chosen) < len(labels) and self._sum([*chosen, labels[len(chosen)]]) <= width:
             chosen.append(labels[len(chosen)])
         if self._active is not None and self._active >= len(chosen):
-            while chosen and self._width([*chosen, labels[self._active]]) > width:
+            while chosen and self._sum([*chosen, labels[self._active]]) > width:
                 chosen.pop()
             chosen.append(labels[self._active])
         placed, column = [], 0
         for index, title, number in chosen:
             placed.append((column, index, title, number))
-            column += self._width([(index, title, number)]) + SPACE
+            column += self._sum([(index, title, number)]) + SPACE
         return placed
 
     @staticmethod
-    def _width(labels: Sequence[tuple[int, str, str]]) -> int:
+    def _sum(labels: Sequence[tuple[int, str, str]]) -> int:
         return sum(len(title) + (len(number) + 1 if number else 0) for _, title, number in labels) + SPACE * (
             len(labels) - 1
         )
@@ -124,9 +135,12 @@ class StateTabs(Widget):
                 style = f"$state-{look} bold" if look and has_any else "$foreground"
                 parts += [" ", Content.styled(number, style)]
             used = column + len(title) + (len(number) + 1 if number else 0)
+        if len(self._placed()) < len(TABS):
+            parts.append(Content.styled(f" {MORE}", "$muted"))
+            used += 2
         if self._trend:
             chart = self._chart()
-            parts += [" " * max(self.content_size.width - used - chart.cell_length, 0), chart]
+            parts += [" " * max(self._cells - used - chart.cell_length, 0), chart]
         return Content.assemble(*parts)
 
     def on_click(self, event: events.Click) -> None:
