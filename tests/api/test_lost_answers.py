@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -272,6 +274,28 @@ async def test_silence_ends_watching(shared_server: ServerProcess, monkeypatch: 
         await anext(batches)
         with pytest.raises(Unreachable, match="live connection failed"):
             await anext(batches)
+
+
+async def _to_the_end(batches: AsyncIterator[Any]) -> None:
+    async for _ in batches:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGTERM, "the server is stopping"), (signal.SIGKILL, "the server went away")],
+    ids=["stopped", "killed"],
+)
+async def test_the_end_of_a_server_is_named_in_plain_words(server: ServerProcess, number: int, words: str) -> None:
+    async with (
+        through(server) as (_, backend),
+        asyncio.timeout(20),
+        aclosing(backend.watch()) as batches,  # type: ignore[type-var]
+    ):
+        await anext(batches)
+        os.kill(server.pid, number)
+        with pytest.raises(Unreachable, match=words):
+            await _to_the_end(batches)
 
 
 async def test_leaving_a_server_that_hangs_takes_less_than_a_second(server: ServerProcess) -> None:

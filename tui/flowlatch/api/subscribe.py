@@ -19,6 +19,12 @@ SILENCE_S = 15.0
 CLOSE_S = 0.5
 """How long a server may take to say goodbye."""
 _TOO_LARGE, _UNAUTHORIZED = 1009, (4401, 4403)
+_CLOSED = {
+    1001: "the server is stopping",
+    1012: "the server is restarting",
+    1013: "the server has as many live connections as it takes",
+}
+"""Close code → what it means to an operator."""
 
 for _name in ("gql", "websockets"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -123,6 +129,7 @@ def _data(answer: asyncio.Task[Any], link: Link) -> dict[str, Any]:
 def _lost(error: BaseException, link: Link, kind: type[Unreachable]) -> BackendError:
     """Return our error for a connection that failed: by the close code where there is one."""
     where = one_line(link.url, 120)
+    why = f"the live connection failed ({one_line(error.__cause__ or error, 120) or 'timed out'})"
     cause: BaseException | None = error
     while cause is not None:
         received = getattr(cause, "rcvd", None) or getattr(cause, "sent", None)
@@ -131,5 +138,9 @@ def _lost(error: BaseException, link: Link, kind: type[Unreachable]) -> BackendE
             return Unauthorized("the server wants a token, or another one")
         if code == _TOO_LARGE:
             return MessageTooLarge(f"{where}: more than {MAX_ANSWER_BYTES // 2**20} MB of changes at once")
+        if code in _CLOSED:
+            why = _CLOSED[code]
+        elif hasattr(cause, "rcvd") and received is None:
+            why = "the server went away"
         cause = cause.__cause__
-    return kind(f"{where}: the live connection failed ({one_line(error.__cause__ or error, 120) or 'timed out'})")
+    return kind(f"{where}: {why}")
