@@ -167,6 +167,8 @@ def test_a_closed_client_may_be_closed_again(shared_server: ServerProcess) -> No
     client = Client(shared_server.url, token=shared_server.token)
     client.close()
     client.close()
+    with pytest.raises(RuntimeError, match="this client is closed"):
+        client.graphql("{ hello }")
 
 
 def test_a_wrong_token_is_said_so_and_never_shown(shared_server: ServerProcess) -> None:

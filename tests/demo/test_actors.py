@@ -109,7 +109,7 @@ async def test_without_a_run_the_colleague_takes_a_running_one(backend: Backend,
     run = await started(backend)
     await backend.set_state(run.id, 1, StateDraft(type="Running"))
     await colleague.conflict(Target(Profile(name="demo"), None, "me"), None, data=server.data)
-    await eventually_async(lambda: _state(backend, run.id, "Success"), what="the colleague's state")
+    assert await eventually_async(lambda: _state(backend, run.id, "Success"), what="the colleague's state")
 
 
 async def _state(backend: Backend, run_id: RunId, name: str) -> bool:

@@ -120,7 +120,7 @@ async def test_missed_changes_ask_for_a_reload() -> None:
     backend = ScriptedBackend()
     async with following(Script(backend)) as (_, events):
         backend.batches.put_nowait(ChangeBatch(cursor="9", resync=True))
-        await eventually_async(lambda: ReloadReason.MISSED in reloads(events))
+        assert await eventually_async(lambda: ReloadReason.MISSED in reloads(events))
 
 
 async def test_after_a_loss_it_says_why_and_comes_back_on_demand() -> None:
@@ -152,7 +152,7 @@ async def test_another_database_voids_what_is_known() -> None:
         first.batches.put_nowait(Unreachable("gone"))
         await eventually_async(lambda: follow.link.phase is Phase.OFFLINE)
         follow.retry_now()
-        await eventually_async(lambda: reloads(events)[-1:] == [ReloadReason.SERVER_CHANGED])
+        assert await eventually_async(lambda: reloads(events)[-1:] == [ReloadReason.SERVER_CHANGED])
 
 
 @pytest.mark.parametrize(

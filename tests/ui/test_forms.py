@@ -302,7 +302,7 @@ async def test_a_paste_gives_its_first_line_without_control_characters(desk: Des
     field.focus()
     field.post_message(events.Paste("two\x1b[31m words\nsecond line"))
     await eventually_async(lambda: field.value == "two[31m words")  # type: ignore[attr-defined]
-    await eventually_async(lambda: any("pasted without" in toast for toast in desk.deck.toasts))
+    assert await eventually_async(lambda: any("pasted without" in toast for toast in desk.deck.toasts))
 
 
 async def test_a_lost_create_is_asked_again_under_its_key(
@@ -497,7 +497,7 @@ async def test_the_journal_shows_what_was_done(desk: Desk) -> None:
     await desk.deck.screen(RunsScreen)
     desk.deck.app.post_message(OpenNamed("journal"))
     await desk.deck.screen(JournalScreen)
-    await desk.deck.shows("cancel", "applied", "v1 Scheduled → Cancelled", "amber-lynx")
+    assert await desk.deck.shows("cancel", "applied", "v1 Scheduled → Cancelled", "amber-lynx")
 
 
 HOSTILE = "".join(SENDABLE.values())[:900]

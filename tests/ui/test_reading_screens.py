@@ -121,7 +121,7 @@ async def test_agents_and_their_last_contact(server: ServerProcess, wire: Wire) 
     async with dashboard(server) as deck:
         await command(deck, "agents")
         await deck.screen(AgentsScreen)
-        await deck.shows("ops-2", "LocalAgent", "prod", "1 shown")
+        assert await deck.shows("ops-2", "LocalAgent", "prod", "1 shown")
 
 
 async def test_commands_do_what_they_say_or_say_why_not(server: ServerProcess, wire: Wire, home: Path) -> None:

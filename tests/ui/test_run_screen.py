@@ -141,7 +141,7 @@ async def test_the_log_follows_and_can_be_searched(deck: Deck, made: Made) -> No
     await deck.hides("first line")
     await deck.shows("ERROR and up")
     await deck.press("L", "W", "g")
-    await deck.shows("all levels", "wrapped")
+    assert await deck.shows("all levels", "wrapped")
 
 
 async def test_parameters_are_masked_revealed_and_folded(deck: Deck) -> None:
@@ -150,7 +150,7 @@ async def test_parameters_are_masked_revealed_and_folded(deck: Deck) -> None:
     await deck.press("v")
     await deck.shows("canary-x1")
     await deck.press("c")
-    await deck.shows('"deep": {…}')
+    assert await deck.shows('"deep": {…}')
 
 
 async def test_the_raw_run_is_what_the_server_sent_without_secrets(deck: Deck, made: Made) -> None:
@@ -207,7 +207,7 @@ async def test_keys_that_change_something_ask_the_app_for_a_form(
 async def test_the_time_key_writes_utc_everywhere(deck: Deck) -> None:
     await deck.press("T")
     await deck.press("T")
-    await deck.shows("UTC")
+    assert await deck.shows("UTC")
 
 
 async def test_y_and_a_letter_copy(deck: Deck, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ async def test_the_link_of_a_server_without_pages_is_off_and_w_says_why(deck: De
     await deck.press("y")
     await deck.shows("this server has no web pages")
     await deck.press("escape", "w")
-    await eventually_async(lambda: any("no web pages" in toast for toast in deck.toasts))
+    assert await eventually_async(lambda: any("no web pages" in toast for toast in deck.toasts))
 
 
 @pytest.mark.parametrize(("tab", "name"), [("overview", "run.jsonl"), ("logs", "run.log")])
@@ -274,7 +274,7 @@ async def test_the_help_lists_every_binding_of_the_screen_and_of_what_is_focused
 
 async def test_escape_goes_back_to_the_list(deck: Deck) -> None:
     await deck.press("escape")
-    await eventually_async(lambda: not isinstance(deck.app.screen, RunScreen))
+    assert await eventually_async(lambda: not isinstance(deck.app.screen, RunScreen))
 
 
 async def test_what_comes_after_the_screen_was_left_is_dropped(deck: Deck) -> None:
@@ -289,7 +289,7 @@ async def test_a_run_that_does_not_exist_is_named_as_such(shared_server: ServerP
     async with dashboard(shared_server) as deck:
         deck.app.screen.post_message(OpenRun(RunId("00000000-0000-4000-8000-000000000000")))
         await deck.screen(RunScreen)
-        await deck.shows("no flow run has the id")
+        assert await deck.shows("no flow run has the id")
 
 
 class TestWide:
@@ -305,6 +305,7 @@ class TestWide:
         await deck.hides("other runs")
         await deck.press("l", "right_square_bracket", "right_square_bracket", "right_square_bracket")
         await deck.hides("it broke")
+        assert run_screen(deck).tab == "tasks"
 
 
 def make_hostile(wire: Wire, number: int, texts: list[str]) -> str:

@@ -257,7 +257,7 @@ async def test_completion_writes_fields_and_values(deck: Deck) -> None:
     await deck.write("fa")
     await deck.press("tab", "enter")
     await eventually_async(lambda: home(deck).filter_text == "state:failed")
-    await eventually_async(lambda: listed(deck) == ["calm-otter"])
+    assert await eventually_async(lambda: listed(deck) == ["calm-otter"])
 
 
 async def test_a_filter_with_a_mistake_never_shows_all_runs(deck: Deck) -> None:
@@ -349,7 +349,7 @@ async def test_marks_range_all_and_none(deck: Deck) -> None:
 async def test_marks_carry_the_newest_version(deck: Deck, yard: Yard) -> None:
     await deck.press("space")
     await asyncio.to_thread(yard.wire.set_state, yard.ids["amber-lynx"], 1, "Running", "on its way")
-    await eventually_async(lambda: home(deck).chosen_runs()[0].version == 2)
+    assert await eventually_async(lambda: home(deck).chosen_runs()[0].version == 2)
 
 
 async def test_with_marks_the_verbs_are_for_all_of_them(deck: Deck) -> None:
@@ -408,7 +408,7 @@ async def test_columns_scroll_behind_the_first_two(deck: Deck) -> None:
     await deck.press("right")
     await deck.hides("START ↓")
     await deck.press("left")
-    await deck.shows("START ↓", "FLOW / RUN")
+    assert await deck.shows("START ↓", "FLOW / RUN")
 
 
 @pytest.mark.parametrize("size", [LARGE])
@@ -418,7 +418,7 @@ async def test_the_side_pane_follows_the_cursor(deck: Deck) -> None:
     await deck.press("i")
     await deck.hides("── history")
     await deck.press("i")
-    await deck.shows("── history")
+    assert await deck.shows("── history")
 
 
 async def test_mouse_goes_opens_and_orders(deck: Deck) -> None:
@@ -442,7 +442,7 @@ async def test_ctrl_c_asks_twice_and_q_once(deck: Deck) -> None:
 
 async def test_q_quits_at_once_without_drafts(deck: Deck) -> None:
     await deck.press("q")
-    await eventually_async(lambda: deck.app._exit)
+    assert await eventually_async(lambda: deck.app._exit)
 
 
 async def test_offline_keeps_everything_and_comes_back(deck: Deck, yard: Yard) -> None:
@@ -472,7 +472,7 @@ async def test_a_stopped_server_is_noticed_by_its_silence(deck: Deck, yard: Yard
     finally:
         yard.server.resume()
     await deck.press("ctrl+r")
-    await deck.shows("READ-WRITE", deadline_s=20)
+    assert await deck.shows("READ-WRITE", deadline_s=20)
 
 
 async def test_another_database_voids_rows_and_marks(deck: Deck, yard: Yard, tmp_path: Path) -> None:

@@ -50,7 +50,10 @@ class _LoopThread:
         self._loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end and return its result; ctrl+c cancels it."""
+        """Run a coroutine to its end and return its result; ctrl+c cancels it. Raises `RuntimeError` once stopped."""
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this client is closed")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
