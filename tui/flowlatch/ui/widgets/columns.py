@@ -115,6 +115,8 @@ COLUMNS: dict[str, Column] = {
     )
 }  # fmt: skip
 DEFAULT_COLUMNS = ("state", "run", "start", "duration", "version", "message")
+WORTH_A_MESSAGE = 10
+"""Cells that must be left for the names beside a message; with fewer the names get its place: the pane shows it."""
 ROOMY = 140
 """From this width on, states are never cut."""
 
@@ -153,6 +155,8 @@ def layout(names: Sequence[str], width: int, *, is_relative: bool = True, skip: 
         if columns[worst].rank == 0:
             break
         del columns[worst]
+    if len(columns) > 2 and columns[-1].name == "message" and width - _sum(columns, least) < WORTH_A_MESSAGE:
+        del columns[-1]
     rest = max(width - _sum(columns, least), 0)
     widths = dict(least)
     flexible = [column for column in columns if column.most]
