@@ -30,6 +30,7 @@ from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.schedule import ScheduleScreen
 from flowlatch.ui.widgets.key_field import KeyField
 from flowlatch.ui.widgets.param_form import ParamForm
+from flowlatch.ui.widgets.picker import Picker
 from tests.support.dashboard import LARGE, SMALL, Deck, dashboard
 from tests.support.faults import FaultyServer, LoseAnswer, LoseRequest
 from tests.support.hostile import SENDABLE
@@ -409,6 +410,20 @@ async def test_delete_leaves_a_run_that_moved_on(desk: Desk) -> None:
     await desk.deck.shows("not done: it is v2 Running now")
     assert desk.deck.app.screen is question
     assert len(await desk.runs()) == 1
+
+
+async def test_letters_pressed_in_the_list_of_flows_narrow_it(desk: Desk) -> None:
+    flow = await desk.flow()
+    desk.deck.app.post_message(OpenCreate(None))
+    form = await desk.deck.screen(CreateScreen)
+    await desk.deck.press("enter")
+    await desk.deck.shows("v1 · ")
+    await desk.deck.write("no such flow")
+    await desk.deck.shows("[ no such flow", "nothing matches")
+    await desk.deck.press("ctrl+u")
+    await desk.deck.write(flow.name)
+    await eventually_async(lambda: form.query_one("#flow", Picker).value == flow.id)
+    assert form.query_one("#flow", Picker).text == flow.name
 
 
 async def test_production_wants_the_name_of_what_is_deleted(

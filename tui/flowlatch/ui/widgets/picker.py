@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -141,7 +142,9 @@ class Picker(Vertical):
         )
         self._hits = hits
         if not hits:
-            self.close()
+            if self.query_one(_List).has_focus:
+                self.input.focus()
+            shown.add_option(Option(Content.styled("nothing matches", "$muted"), disabled=True))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list; an exact name is taken at once."""
@@ -153,7 +156,8 @@ class Picker(Vertical):
         self._fill()
         exact = [item for item in self._hits if item.text == event.value]
         value = exact[0].value if len(exact) == 1 else None
-        self.set_class(bool(self._hits) and value is None and self.input.has_focus, "-open")
+        is_asked = bool(self._hits or event.value)
+        self.set_class(is_asked and value is None and self.input.has_focus, "-open")
         if value != self.value:
             self.value = value
             self.post_message(self.Picked(self, value))
@@ -178,12 +182,22 @@ class Picker(Vertical):
             shown = self.query_one(_List)
             self.add_class("-open")
             shown.highlighted = 0
+            self.input.select_on_focus = False  # whoever comes back from the list goes on typing
             shown.focus()
 
+    def on_key(self, event: events.Key) -> None:
+        """Letters pressed in the list narrow it."""
+        if event.is_printable and event.character and self.query_one(_List).has_focus:
+            event.stop()
+            self.input.focus()
+            self.input.insert_text_at_cursor(event.character)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the first hit."""
+        """Take the first hit; where the list is not open, open it."""
         event.stop()
-        if self.has_class("-open") and self._hits:
+        if not self.has_class("-open"):
+            self.action_open_list()
+        elif self._hits:
             self._take(self._hits[0])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -202,5 +216,6 @@ class Picker(Vertical):
         self.call_after_refresh(self._close_unless_focused)
 
     def _close_unless_focused(self) -> None:
-        if not self.has_focus_within:
+        if self.is_attached and self.display and not self.has_focus_within:
             self.remove_class("-open")
+            self.input.select_on_focus = True
