@@ -155,6 +155,25 @@ async def test_the_form_is_about_the_run_under_the_cursor(deck: Deck, yard: Yard
     assert form.run_shown.name == "odd-wren"
 
 
+async def test_a_schedule_is_for_the_flow_under_the_cursor(deck: Deck) -> None:
+    await deck.press("s")
+    form = await deck.screen(ScheduleScreen)
+    await eventually_async(lambda: form.flow is not None, what="its flow")
+    await deck.shows("Schedule · etl-orders")
+
+
+async def test_a_warning_stands_there_once(server: ServerProcess) -> None:
+    async with dashboard(server) as deck:
+        await deck.shows("no runs yet; n creates one")
+        await deck.press("e", "x", "R", "l")
+        await eventually_async(lambda: deck.toasts, what="a toast")
+        assert deck.toasts == ["no run is selected"]
+        await deck.press("slash")
+        await deck.write("zzz")
+        await deck.press("enter")
+        await deck.shows("no runs yet; n creates one")
+
+
 async def test_a_run_opens_on_the_right_tab(deck: Deck) -> None:
     for key, tab in (("l", "logs"), ("h", "history"), ("J", "raw"), ("enter", "overview")):
         await deck.press(key)
@@ -196,6 +215,18 @@ async def test_a_new_run_appears_and_the_cursor_stays_on_its_run(deck: Deck, yar
     await deck.shows("new-goat", "1 All 6")
     assert listed(deck)[0] == "new-goat"
     assert selected(deck) == "calm-otter"
+
+
+async def test_the_cursor_stays_with_its_run_when_hundreds_come_before_it(deck: Deck, yard: Yard) -> None:
+    await deck.press("j", "j")
+    assert selected(deck) == "odd-wren"
+    for number in range(260):
+        yard.add(f"newer-{number}", "2026-01-02T00:00:00")
+    board = home(deck).list.board
+    await eventually_async(lambda: board.total == 265 and board.window.guest is None, 20, what="its neighbours")
+    await deck.shows("calm-otter", "odd-wren", "blue-yak")
+    assert selected(deck) == "odd-wren"
+    assert "selected run" not in deck.text
 
 
 async def test_a_deleted_run_gives_way(deck: Deck, yard: Yard) -> None:

@@ -145,6 +145,10 @@ class Board:
             return self._page_at(self._offset - PAGE_LIMIT)
         return None
 
+    def is_guest_listed(self, now: datetime) -> bool:
+        """True when the selected run belongs into the list, but not among the rows that are loaded."""
+        return self._guest is not None and matches(self._guest.run, self.query, now)
+
     def rank_query(self) -> RunQuery | None:
         """Return the query whose count is the selected run's index, as far as equal times allow; None if unknown.
 

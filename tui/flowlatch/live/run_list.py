@@ -47,6 +47,7 @@ class RunList:
         self._asked = asyncio.Event()
         self._frozen = False
         self._is_rank_wanted = False
+        self._was_sought = False
         self._is_stalled = False
         self._last_load_at_s = -1e9
         self._last_load_took_s = 0.0
@@ -153,8 +154,16 @@ class RunList:
         self._last_load_took_s = self._monotonic() - started_at_s
         if self.board.take(page, generation=generation):
             self._loaded_generation = generation
+            self._seek()
             self._on_problem(f"{page.unreadable} rows could not be read" if page.unreadable else None)
             self._on_change(set())
+
+    def _seek(self) -> None:
+        """Load the rows around the selected run where so many came before it that it is not among those loaded."""
+        is_away = self.board.is_guest_listed(self._session.now()) and self.board.rank_query() is not None
+        if is_away and not self._was_sought:
+            self._is_rank_wanted = self.board.is_dirty = True
+        self._was_sought = is_away
 
     async def _page(self, query: RunQuery, *, with_total: bool) -> RunPage:
         return await self._session.backend.page(query, with_total=with_total)

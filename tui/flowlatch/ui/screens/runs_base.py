@@ -234,7 +234,8 @@ class RunsBase(Taking[None]):
     def _empty_text(self) -> str:
         if not self.list.board.is_loaded:
             return "loading …" if self.session.link.is_online else "nothing loaded yet"
-        if self.filter_text:
+        whole = self.tally.counts.get("")
+        if self.filter_text and (whole is None or whole.value):
             return "no run matches this filter; esc clears it"
         return "no runs yet; n creates one"
 
@@ -286,7 +287,9 @@ class RunsBase(Taking[None]):
             parts.append(Content.styled(f"{len(self.marks)} marked", "$mark bold"))
         parts.append(link_text.freshness(self.session, is_frozen=self.is_frozen, frozen_at=self.frozen_at))
         if self.list.board.window.guest:
-            parts.append(Content("the selected run is not in this list any more"))
+            is_in = self.list.board.is_guest_listed(self.session.now())
+            place = "stands elsewhere in this list" if is_in else "is not in this list any more"
+            parts.append(Content(f"the selected run {place}"))
         if self.size.width >= ROOMY:
             parts.append(Content(f"{self._requests_per_minute} requests/min"))
         return Content(" · ").join(parts)
