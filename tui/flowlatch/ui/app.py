@@ -83,6 +83,7 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         self._newsroom = Newsroom(self.tell_screens, self.set_timer)
         self._looks = 0
         self._minute = ""
+        self._warned_until_s: dict[str, float] = {}
         self._interrupted_at_s = -1e9
         self._started_at = clock()
         for each in THEMES.values():
@@ -160,8 +161,13 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         self._close_messages_no_wait()
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
-        """Show a toast. Whatever is in it, it is text: cleaned, cut, never markup."""
-        super().notify(clean(message, TOAST_LIMIT, multiline=True), markup=False, **options)
+        """Show a toast. Whatever is in it, it is text: cleaned, cut, never markup. A warning stands there once."""
+        text, now_s = clean(message, TOAST_LIMIT, multiline=True), time.monotonic()
+        if options.get("severity") == "warning":
+            if now_s < self._warned_until_s.get(text, 0.0):
+                return
+            self._warned_until_s[text] = now_s + (options.get("timeout") or self.NOTIFICATION_TIMEOUT)
+        super().notify(text, markup=False, **options)
 
     # News
 

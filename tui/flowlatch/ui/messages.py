@@ -7,13 +7,16 @@ alone knows the screens.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from flowlatch.live.link import LinkState, ReloadReason
 from flowlatch.model.change import ChangeBatch
 from flowlatch.model.run import Flow, FlowRun, RunId
-from flowlatch.model.schedule import StartTime
+
+if TYPE_CHECKING:
+    from flowlatch.model.schedule import StartTime
 
 
 class News(Message, bubble=False):
@@ -93,9 +96,10 @@ class OpenCreate(Request):
 
 @dataclass
 class OpenSchedule(Request):
-    """Open the form for a run that starts later."""
+    """Open the form for a run that starts later: of a flow, of the flow of a run, or of one to be chosen there."""
 
     flow: Flow | None = None
+    source: FlowRun | None = None
 
 
 @dataclass

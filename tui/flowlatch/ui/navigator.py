@@ -119,7 +119,8 @@ class Navigator(App[object]):
 
     @on(OpenSchedule)
     def _open_schedule(self, message: OpenSchedule) -> None:
-        self.push_screen(load("schedule", "ScheduleScreen")(self.session, message.flow))
+        flow_id = message.source.flow_id if message.source else None
+        self.push_screen(load("schedule", "ScheduleScreen")(self.session, message.flow, flow_id=flow_id))
 
     @on(OpenEditState)
     def _open_edit_state(self, message: OpenEditState) -> None:

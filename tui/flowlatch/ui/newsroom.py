@@ -10,7 +10,7 @@ from flowlatch.model.change import ChangeBatch, RunChange
 from flowlatch.model.run import RunId
 from flowlatch.ui import messages
 
-FRAME_S = 0.1
+FRAME_S = 0.04
 """Bursts of changes reach the screens this often at most; a single change at once."""
 REST_S = 2.0
 """The same, while nobody looks."""

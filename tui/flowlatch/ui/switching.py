@@ -15,8 +15,7 @@ from flowlatch.live.link import Phase
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui.messages import SwitchProfile
-from flowlatch.ui.navigator import Navigator
-from flowlatch.ui.screens.connections import ConnectionsScreen
+from flowlatch.ui.navigator import Navigator, load
 from flowlatch.ui.screens.runs import RunsScreen
 
 ANSWER_WITHIN_S = 20.0
@@ -43,7 +42,7 @@ class Switching(Navigator):
     @work(group="question", exclusive=True)
     async def action_connections(self) -> None:
         """Choose another server."""
-        chosen = await self.push_screen_wait(ConnectionsScreen(self.session, self.settings))
+        chosen = await self.push_screen_wait(load("connections", "ConnectionsScreen")(self.session, self.settings))
         if chosen is not None:
             self.post_message(SwitchProfile(chosen))
 

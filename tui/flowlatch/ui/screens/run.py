@@ -87,4 +87,5 @@ class RunScreen(RunView):
 
     def action_schedule(self) -> None:
         """Open the form for a run that starts later."""
-        self.post_message(OpenSchedule())
+        runs = self.chosen_runs()
+        self.post_message(OpenSchedule(source=runs[0] if runs else None))

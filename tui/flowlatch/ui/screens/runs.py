@@ -24,7 +24,6 @@ from flowlatch.ui.messages import (
     OpenSchedule,
     ShowRuns,
 )
-from flowlatch.ui.screens.runs_columns import ColumnsScreen
 from flowlatch.ui.screens.runs_filter import RunsFiltering
 from flowlatch.ui.widgets.run_line import searched_text
 from flowlatch.ui.widgets.run_table import RunTable
@@ -61,7 +60,7 @@ class RunsScreen(RunsFiltering):
         """Return the run under the cursor; a note when there is none."""
         run = self.table.selected
         if run is None:
-            self.notify("no run is selected", severity="warning", markup=False)
+            self.say_no_run()
         return run
 
     # Marks
@@ -165,8 +164,8 @@ class RunsScreen(RunsFiltering):
             self.post_message(OpenCreate(source=run))
 
     def action_schedule(self) -> None:
-        """Open the form for a run that starts later."""
-        self.post_message(OpenSchedule())
+        """Open the form for a run of this flow that starts later."""
+        self.post_message(OpenSchedule(source=self.table.selected))
 
     def action_edit_state(self) -> None:
         """Open the state form; with marks, for all of them."""
@@ -238,6 +237,8 @@ class RunsScreen(RunsFiltering):
     @work(group="menu", exclusive=True)
     async def action_wide(self) -> None:
         """Choose the columns and their order."""
+        from flowlatch.ui.screens.runs_columns import ColumnsScreen
+
         names = await self.app.push_screen_wait(ColumnsScreen(self.session, self.table.line.columns))
         if names is not None:
             self.view = self.view.model_copy(update={"columns": names})

@@ -54,6 +54,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
         session: Session,
         flow: Flow | None = None,
         *,
+        flow_id: FlowId | None = None,
         is_pick: bool = False,
         start: StartTime | None = None,
         draft: Draft | None = None,
@@ -64,6 +65,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
         self.key = str(typed.get("key") or new_key())
         self.reading: TimeReading = NotATime("")
         self._typed = typed
+        self._flow_id = typed.get("flow_id") or flow_id
         self._due: list[FlowRun] = []
         self._text = str(typed.get("text") or (start.wire if start else ""))
         self._zone = str(typed.get("zone") or session.zone)
@@ -111,8 +113,8 @@ class ScheduleScreen(NewRunForm[StartTime]):
     async def _prepare(self) -> None:
         try:
             backend = self.session.backend
-            if self.flow is None and self._typed.get("flow_id"):
-                self.flow = await backend.flow(FlowId(str(self._typed["flow_id"])))
+            if self.flow is None and self._flow_id:
+                self.flow = await backend.flow(FlowId(str(self._flow_id)))
             if not self.is_pick:
                 await self.load_flows()
         except BackendError as error:

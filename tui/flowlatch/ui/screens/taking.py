@@ -44,8 +44,14 @@ class Taking(FlowScreen[T]):
     def _first_run(self) -> FlowRun | None:
         runs = self.chosen_runs()
         if not runs:
-            self.notify("no run is selected", severity="warning", markup=False)
+            self.say_no_run()
         return runs[0] if runs else None
+
+    def say_no_run(self) -> None:
+        """Say why there is no run to do this with."""
+        is_early = self.session.link.last_data_at is None
+        reason = "nothing is loaded yet" if is_early else "no run is selected"
+        self.notify(reason, severity="warning", markup=False)
 
     @work(group="menu", exclusive=True)
     async def action_copy(self) -> None:
