@@ -23,6 +23,8 @@ from tests.support.server import ServerProcess, clean_environment
 
 COLUMNS, ROWS = 160, 50
 MINIMAL = [sys.executable, "-m", "tests.bench.minimal_app"]
+FIRST_FRAME = b"FLOW / RUN"
+"""Words of the first frame, which is painted before there is a connection."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -82,7 +84,7 @@ def frames(server: ServerProcess, repeat: int) -> list[Figure]:
         with Terminal(MINIMAL, columns=COLUMNS, rows=ROWS, env=env) as terminal:
             minimal.append(terminal.wait_raw(b"minimal-marker") * 1e3)
         with Terminal(flowlatch(), columns=COLUMNS, rows=ROWS, env=env) as terminal:
-            first.append(terminal.wait_raw(b"flowlatch") * 1e3)
+            first.append(terminal.wait_raw(FIRST_FRAME) * 1e3)
             row.append(wait_any(terminal, names) * 1e3)
     base, frame = median(minimal), median(first)
     return [
