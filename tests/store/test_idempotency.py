@@ -189,8 +189,8 @@ class Keys(RuleBasedStateMachine):
         self.flows = [self.do(self.world.flow()) for _ in range(2)]
         self.time = START
         """The time that counts: never earlier than any time used before."""
-        self.live: dict[tuple[str, str], tuple[str, Any]] = {}
-        """(flow, key) → (run, end of life)."""
+        self.live: dict[tuple[int, str], tuple[str, Any]] = {}
+        """(number of the flow, key) → (run, end of life); no id of chance may decide which one is drawn."""
         self.runs: set[str] = set()
 
     def do(self, awaitable: Any) -> Any:
@@ -200,7 +200,7 @@ class Keys(RuleBasedStateMachine):
     def create(self, flow: int, key: str) -> None:
         answer = self.do(create(self.world, self.flows[flow], key))
         self.time = max(self.time, self.clock.now)
-        place = (self.flows[flow], key)
+        place = (flow, key)
         owner, ends = self.live.get(place, (None, self.time))
         if owner is not None and self.time < ends:
             assert (answer["id"], answer["replayed"]) == (owner, True)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from textual.message import Message
+from textual.notifications import Notify
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.worker import WorkerCancelled
@@ -27,9 +29,11 @@ ACTOR = "tester@here"
 class Deck:
     """One running dashboard and its keys."""
 
-    def __init__(self, app: FlowlatchApp, pilot: Pilot[object]) -> None:
+    def __init__(self, app: FlowlatchApp, pilot: Pilot[object], toasts: list[str]) -> None:
         self.app = app
         self.pilot = pilot
+        self.toasts = toasts
+        """What was said so far, oldest first, also what is not shown any more."""
 
     @property
     def text(self) -> str:
@@ -67,11 +71,6 @@ class Deck:
         await self.pilot.pause()
         return self.app.screen
 
-    @property
-    def toasts(self) -> list[str]:
-        """What was said so far, oldest first."""
-        return [note.message for note in self.app._notifications]
-
 
 @asynccontextmanager
 async def dashboard(
@@ -93,9 +92,15 @@ async def dashboard(
     target = resolve(settings, server=url or server.url, token=token, read_only=read_only, actor=actor)
     target = replace(target, profile=target.profile.model_copy(update=profile))
     app = FlowlatchApp(settings, target, open_backend, zone=zone)
-    async with app.run_test(size=size) as pilot:
+    said: list[str] = []
+
+    def hear(message: Message) -> None:
+        if isinstance(message, Notify):
+            said.append(message.notification.message)
+
+    async with app.run_test(size=size, message_hook=hear) as pilot:
         await eventually_async(lambda: app.session.link.is_online, what="the link")
-        yield Deck(app, pilot)
+        yield Deck(app, pilot, said)
         workers = list(app.workers)
         app.workers.cancel_all()
         for worker in workers:

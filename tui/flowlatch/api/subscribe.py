@@ -100,6 +100,9 @@ async def _open(transport: Any, link: Link) -> None:
 
     try:
         await transport.connect()
+    except asyncio.CancelledError:  # left while the server had not said hello yet: the socket is open already
+        await transport.close()
+        raise
     except (TransportError, TimeoutError, OSError) as error:
         await transport.close()
         raise _lost(error, link, NoPush) from error

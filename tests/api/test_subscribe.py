@@ -1,0 +1,62 @@
+"""A websocket server that takes the connection and never says hello. Source: reliability.md §2."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from flowlatch.api import subscribe
+from flowlatch.api.http import Link
+from flowlatch.config import Profile
+from tests.support.waiting import eventually_async
+
+DOCUMENT = "subscription { flow_run_changes { cursor } }"
+
+
+@asynccontextmanager
+async def mute_server() -> AsyncIterator[tuple[str, list[ServerConnection]]]:
+    """Yield the URL of a server that opens websockets and stays silent, and those that are open now."""
+    open_now: list[ServerConnection] = []
+
+    async def stay_silent(connection: ServerConnection) -> None:
+        open_now.append(connection)
+        await connection.wait_closed()
+        open_now.remove(connection)
+
+    protocol = Subprotocol("graphql-transport-ws")
+    async with serve(stay_silent, "127.0.0.1", 0, subprotocols=[protocol], close_timeout=0.2) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield f"http://127.0.0.1:{port}/graphql", open_now
+
+
+async def first_of(url: str) -> object:
+    """Subscribe and wait for the first message."""
+    link = Link(Profile(name="mute", url=url), url)
+    try:
+        return await anext(subscribe.subscribe(link, DOCUMENT, {}))
+    finally:
+        await link.aclose()
+
+
+async def test_without_an_acknowledgement_it_polls_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscribe, "ACK_S", 0.2)
+    async with mute_server() as (url, open_now):
+        with pytest.raises(subscribe.NoPush, match="the live connection failed"):
+            await first_of(url)
+        assert await eventually_async(lambda: not open_now, what="the end of the connection")
+
+
+async def test_leaving_before_the_acknowledgement_leaves_no_connection() -> None:
+    async with mute_server() as (url, open_now):
+        waiting = asyncio.create_task(first_of(url))
+        await eventually_async(lambda: open_now, what="a connection")
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        assert waiting.cancelled()
+        assert await eventually_async(lambda: not open_now, 3, what="the end of the connection")
