@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from flowlatch.cli.common import Common
 from flowlatch.cli.web import dashboard_command
@@ -170,6 +171,12 @@ def test_the_dashboard_is_served_to_a_browser(shared_server: ServerProcess, tmp_
 
     try:
         assert f"ws://127.0.0.1:{port}/ws" in eventually(page, 20, "the page")
+        with connect(f"ws://127.0.0.1:{port}/ws?width=100&height=30", max_size=None) as tab:
+            drawn = ""
+            while "READ-ONLY" not in drawn:
+                received = tab.recv(20)
+                drawn += received.decode("utf-8", "replace") if isinstance(received, bytes) else received
+            assert "FLOW / RUN" in drawn
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)

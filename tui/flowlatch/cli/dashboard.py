@@ -13,8 +13,15 @@ NO_SCREEN = (
 )
 
 
+def is_served() -> bool:
+    """True where textual-serve starts this program: a browser is its terminal, spoken to through standard streams."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
+
+
 def check_terminal() -> None:
     """Raise `ConfigError` when there is no terminal that a screen can be drawn on."""
+    if is_served():
+        return
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise ConfigError(NO_SCREEN.format(why="standard input or output is none"))
     term = os.environ.get("TERM", "")
