@@ -9,9 +9,12 @@ import os
 import sys
 import time
 
+import pendulum
 import prefect
 from prefect import Flow, Parameter, task
 from prefect.run_configs import LocalRun
+from prefect.schedules import CronSchedule, IntervalSchedule, Schedule
+from prefect.schedules.clocks import DatesClock, IntervalClock
 from prefect.storage import Local
 from prefect.tasks.prefect import create_flow_run, wait_for_flow_run
 
@@ -103,12 +106,30 @@ with Flow("logs") as logs:
 with Flow("again") as again:
     greet("again")
 
+hourly_clock = IntervalSchedule(interval=datetime.timedelta(hours=1))
+with Flow("hourly", schedule=hourly_clock) as hourly:
+    greet("hourly")
+
+with Flow("nightly", schedule=CronSchedule("30 4 * * *")) as nightly:
+    greet("nightly")
+
+with_defaults = IntervalClock(datetime.timedelta(days=1), parameter_defaults={"name": "the clock"})
+with Flow("defaults", schedule=Schedule(clocks=[with_defaults])) as defaults:
+    greet(Parameter("name", default="nobody"))
+
+soon = [pendulum.now("utc").add(seconds=seconds) for seconds in (4, 8, 3_600)]
+with Flow("soon", schedule=Schedule(clocks=[DatesClock(soon)])) as at_dates:
+    greet("soon")
+
 with Flow("by-command") as by_command:
     greet("by command")
 
 FLOWS = {
     flow.name: flow
-    for flow in (success, failure, retry, mapped, long, steps, parent, undeployable, logs, again, by_command)
+    for flow in (
+        *(success, failure, retry, mapped, long, steps, parent, undeployable, logs),
+        *(again, hourly, nightly, defaults, at_dates, by_command),
+    )
 }
 
 
