@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from flowlatch.live.detail import Part
+from flowlatch.live.log_tail import KEPT_LINES
 from flowlatch.model.run import RunId
 from flowlatch.ui.screens.run import RunScreen
 from tests.bench.report import Figure, median, quantile, show
@@ -35,8 +36,10 @@ TASKS, CHILDREN, LINES = 600, 1_000, 50_000
 READS = 10
 TICK_S = 0.005
 FOLD_ALL = "c"
-LINE_COUNT = """query($id: uuid!) { log_aggregate(where: {flow_run_id: {_eq: $id}, message: {_like: "line %"}})
-  { aggregate { count max { created } } } }"""
+LINE_COUNT = "query($id: uuid!) { log_aggregate(where: {flow_run_id: {_eq: $id}}) { aggregate { count } } }"
+OWN_LINES = 4
+"""Lines that agent and runner write before the last line of the task."""
+COUNT_EVERY_S = 0.1
 TASK_RUNS = """query($id: uuid!) { task_run(where: {flow_run_id: {_eq: $id}},
   order_by: [{created: asc}, {map_index: asc}]) { id name map_index state start_time end_time task { slug name } } }"""
 
@@ -171,7 +174,7 @@ async def follow(here: Place, flow_id: str) -> tuple[str, list[Figure]]:
         await deck.app.push_screen(screen)
         meter = StallMeter()
         ticking = asyncio.create_task(meter.run())
-        arrived = asyncio.create_task(asyncio.to_thread(all_arrived, here.wire, run_id))
+        arrived = asyncio.create_task(all_arrived(here.wire, run_id))
         shown_at, last = 0.0, f"line {LINES - 1:05d}"
         started = time.monotonic()
         while not shown_at:
@@ -208,19 +211,16 @@ class StallMeter:
             self.stalls.append(time.perf_counter() - started - TICK_S)
 
 
-def all_arrived(wire: Wire, run_id: str) -> tuple[float, float]:
+async def all_arrived(wire: Wire, run_id: str) -> tuple[float, float]:
     """Wait until all lines are on the server; return when that was, and the seconds since the first ones came."""
-    first: list[float] = []
-
-    def look() -> float | None:
-        found = wire.data(LINE_COUNT, {"id": run_id})["log_aggregate"]["aggregate"]["count"]
-        if found and not first:
-            first.append(time.monotonic())
-        return time.monotonic() if found == LINES else None
-
-    arrived_at = eventually(look, RUN_S, "all lines arrive")
-    assert arrived_at is not None
-    return arrived_at, arrived_at - first[0]
+    first: float | None = None
+    while True:
+        answer = await asyncio.to_thread(wire.data, LINE_COUNT, {"id": run_id})
+        found, now = answer["log_aggregate"]["aggregate"]["count"], time.monotonic()
+        first = now if first is None and found > OWN_LINES else first
+        if first is not None and found >= LINES + OWN_LINES:
+            return now, now - first
+        await asyncio.sleep(COUNT_EVERY_S)
 
 
 def log_tab(here: Place, run_id: str) -> list[Figure]:
@@ -231,7 +231,7 @@ def log_tab(here: Place, run_id: str) -> list[Figure]:
         terminal.press("l")
         opened = waited_ms(terminal, f"line {LINES - 1:05d}")
         whole = 0.0
-        while "line 00000" not in terminal.text:  # asks for 10,000, then for all that are kept
+        while f"newest {KEPT_LINES:,} lines" not in terminal.text:  # asks for 10,000, then for all that are kept
             terminal.press("g")
             terminal.read_for(0.5)
             whole += 0.5
@@ -247,7 +247,7 @@ def log_tab(here: Place, run_id: str) -> list[Figure]:
         memory = resident_mib(terminal.process.pid)
     return [
         Figure("dashboard: `l` → the newest lines on the screen", opened, "ms"),
-        Figure(f"dashboard: `g` → the first of {LINES:,} lines (steps of 0.5 s)", whole, "s"),
+        Figure(f"dashboard: `g` until all {LINES:,} lines are there (steps of 0.5 s)", whole, "s"),
         Figure(f"dashboard: search in {LINES:,} lines → its hit on the screen", found, "ms"),
         Figure("dashboard: key → repaint in that log (p50)", median(moves), "ms", goal="100 ms"),
         Figure("dashboard, resident memory", memory, "MiB", goal="300 MiB"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -199,16 +201,22 @@ def log_line(row: Any) -> LogLine:
     timestamp = time(row, "timestamp")
     if timestamp is None:
         raise Unreadable("timestamp: missing")
-    task_id = text(row, "task_run_id")
+    task_id, arrived = text(row, "task_run_id"), text(row, "created")
     return LogLine(
         id=text(row, "id") or "",
         timestamp=timestamp,
-        level=text(row, "level") or "INFO",
-        name=text(row, "name") or "",
+        level=intern(text(row, "level") or "INFO"),
+        name=intern(text(row, "name") or ""),
         message=text(row, "message") or "",
-        task_run_id=TaskRunId(task_id) if task_id else None,
-        arrived=time(row, "created"),
+        task_run_id=TaskRunId(intern(task_id)) if task_id else None,
+        arrived=_arrival(arrived) if arrived else None,
     )
+
+
+@lru_cache(maxsize=64)
+def _arrival(written: str) -> datetime | None:
+    """Return when a line arrived; thousands of lines arrive at once and share the value."""
+    return time({"created": written}, "created")
 
 
 def agent(row: Any) -> Agent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -10,8 +11,10 @@ from flowlatch.api.http import TooLarge
 from flowlatch.errors import Rejected
 from flowlatch.model.run import LogLine, LogMark, RunId
 
-PAGE_LINES = 500
-"""Lines of one request, some milliseconds of work: an event loop that shows a log stays answerable."""
+PAGE_LINES = 2_000
+"""Lines of one request."""
+AT_ONCE = 250
+"""Lines converted without a break, some milliseconds of work: an event loop that shows a log stays answerable."""
 Read = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -68,4 +71,12 @@ class LogPages:
                     raise
                 self._size = max(limit // 8, 1)
                 continue
-            return convert.rows(rows, convert.log_line)[0], not isinstance(rows, list) or len(rows) < limit
+            return await _converted(rows), not isinstance(rows, list) or len(rows) < limit
+
+
+async def _converted(rows: Any) -> list[LogLine]:
+    lines: list[LogLine] = []
+    for begin in range(0, len(rows) if isinstance(rows, list) else 0, AT_ONCE):
+        lines += convert.rows(rows[begin : begin + AT_ONCE], convert.log_line)[0]
+        await asyncio.sleep(0)
+    return lines

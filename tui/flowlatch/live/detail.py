@@ -29,7 +29,7 @@ SETTLING = timedelta(seconds=20)
 """How long after its end a run's last log lines may still arrive."""
 FIRST_LINES = 1_000
 MORE_LINES = 10_000
-PAGE_LINES = 500
+PAGE_LINES = 2_000
 """Lines taken in at once while a log is followed."""
 RELATED_LIMIT = 10
 RELATED_EVERY_S = 5.0

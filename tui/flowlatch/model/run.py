@@ -7,6 +7,7 @@ All times are aware and in UTC. A field that a server or a query did not give is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NewType
 
@@ -155,8 +156,12 @@ class TaskRun(Frozen):
     run_count: int = 0
 
 
-class LogLine(Frozen):
-    """One log line of a run. `level` is the server's word, e.g. INFO."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One log line of a run. `level` is the server's word, e.g. INFO.
+
+    No pydantic model: 50,000 of them are held at once, and this way a line takes half a kilobyte instead of three.
+    """
 
     id: str = ""
     timestamp: datetime
