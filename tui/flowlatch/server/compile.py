@@ -50,6 +50,8 @@ class Statement:
     sql: str
     is_single: bool
     """True when the answer is the first row, or null; else all rows in a list."""
+    is_counted: bool = False
+    """True when it reads the counters alone: one page of the database, in microseconds."""
 
 
 @lru_cache(maxsize=1024)
@@ -65,7 +67,9 @@ def compile_plan(plan: Root) -> Statement:
             return Statement(str(query), False)
         case RootAggregate(table, aggregate):
             counted = _counted_states(aggregate) if table == "flow_run" else None
-            return Statement(f"SELECT {counted or _aggregate(row, aggregate)}", True)
+            if counted is not None:
+                return Statement(f"SELECT {counted}", True, is_counted=True)
+            return Statement(f"SELECT {_aggregate(row, aggregate)}", True)
 
 
 # ---- lists ---------------------------------------------------------------------------------------------------------

@@ -168,6 +168,7 @@ async def _serve_store(options: ServeOptions, directory: Path, listening: socket
             ws_ping_interval=None,
             ws_per_message_deflate=options.public,  # on one machine it costs time and saves nothing
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
         )

@@ -33,12 +33,11 @@ class Service:
 
     async def rows(self, statement: Statement, values: Values) -> list[str]:
         """Return the JSON texts a statement gives. Raises `Refusal`: LIMIT for too much, or too slow."""
-        found = await self.store.read(
-            statement.sql,
-            {**values.parameters(), NOW: self.now_text()},
-            timeout_s=READ_TIMEOUT_S,
-            limit_bytes=ANSWER_BYTES,
-        )
+        parameters = {**values.parameters(), NOW: self.now_text()}
+        if statement.is_counted:
+            found = self.store.glance(statement.sql, parameters)
+        else:
+            found = await self.store.read(statement.sql, parameters, timeout_s=READ_TIMEOUT_S, limit_bytes=ANSWER_BYTES)
         return [row[0] for row in found.rows]
 
     async def answer(self, plan: Root, values: Values) -> Any:

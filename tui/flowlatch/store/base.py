@@ -151,6 +151,10 @@ class Store(Protocol):
         """
         ...
 
+    def glance(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        """Run one SELECT of a handful of rows at once, in the event loop: for what costs less than asking a thread."""
+        ...
+
     def on_commit(self, listener: Callable[[list[Change]], None]) -> None:
         """Call `listener` in the event loop after each commit that changed runs."""
         ...

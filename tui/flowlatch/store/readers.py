@@ -66,6 +66,7 @@ class Readers:
     def __init__(self, path: Path, threads: int = THREADS) -> None:
         self._path = path
         self._local = threading.local()
+        self._here: sqlite3.Connection | None = None
         self._opened: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flowlatch-reader")
 
@@ -82,6 +83,13 @@ class Readers:
         finally:
             timer.cancel()
 
+    def ask_here(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `question` at once in the calling thread, which must always be the same one."""
+        if self._here is None:
+            self._here = connect_reader(self._path)
+            self._opened.append(self._here)
+        return Reading(question).run(self._here)
+
     def _run(self, reading: Reading[T]) -> T:
         connection = getattr(self._local, "connection", None)
         if connection is None:
@@ -95,6 +103,7 @@ class Readers:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
+        self._here = None
 
 
 def limit_length(connection: sqlite3.Connection, limit_bytes: int) -> None:

@@ -198,6 +198,7 @@ flow_run = _table(
     Index("flow_run_state_time", ("state", "scheduled_start_time", "id")),
     Index("flow_run_flow_time", ("flow_id", "scheduled_start_time", "id")),
     Index("flow_run_flow_state_time", ("flow_id", "state", "scheduled_start_time", "id")),
+    Index("flow_run_end", ("end_time", "id")),
     Index("flow_run_updated", ("updated",)),
     Index("flow_run_created", ("created",)),
     Index("flow_run_name_order", ("name",)),

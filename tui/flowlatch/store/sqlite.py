@@ -157,6 +157,15 @@ class SqliteStore:
 
         return await self._readers.ask(question, timeout_s)
 
+    def glance(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        """Run one SELECT of a handful of rows at once; see `base.Store.glance`."""
+
+        def question(connection: sqlite3.Connection) -> Rows:
+            cursor = connection.execute(sql, parameters)
+            return Rows(cursor.fetchall(), [column[0] for column in cursor.description or ()])
+
+        return self._readers.ask_here(question)
+
     def on_commit(self, listener: Callable[[list[Change]], None]) -> None:
         """Call `listener` in the event loop after each commit that changed runs; each run once, newest change."""
         self._listeners.append(listener)

@@ -185,6 +185,8 @@ CREATE INDEX flow_run_flow_time ON flow_run (flow_id, scheduled_start_time, id)
 ---
 CREATE INDEX flow_run_flow_state_time ON flow_run (flow_id, state, scheduled_start_time, id)
 ---
+CREATE INDEX flow_run_end ON flow_run (end_time, id)
+---
 CREATE INDEX flow_run_updated ON flow_run (updated)
 ---
 CREATE INDEX flow_run_created ON flow_run (created)
