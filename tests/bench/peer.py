@@ -1,118 +1,144 @@
-"""Ours against a real Prefect 3 in turns: `python -m tests.bench.peer --prefect VENV/bin/prefect [--json]`.
+"""Ours against a real Prefect 3 in turns: `python -m tests.bench.peer --prefect VENV/bin/prefect [--postgres BIN]`.
 
-Make its environment with `pip install prefect==3.8.8 'fastapi==0.139.*' 'sqlalchemy<2.1'`. Both run on SQLite, one
-client asks, and each question is put to one and then to the other, so that a busy machine slows both. The peer writes
-with synchronous=NORMAL and its state changes are forced; ours is durable and checks the version. Its services
-are off, because with them it answers 503 more often. The peer has only the
-runs that this script makes, ours as many more as `--runs` says. Source: performance.md §1, §7, §9.
+Make its environment with `pip install prefect==3.8.8 'fastapi==0.139.*' 'sqlalchemy<2.1'`. Ours runs on SQLite, the
+peer on SQLite, or on a PostgreSQL made with the programs in BIN: it needs the extension pg_trgm, which Debian's
+packages have and the wheels known to us have not. Both are asked over kept connections by the same plain client, a
+second each in turns, so that a busy machine slows both.
+
+What is not equal: ours waits for the disk and checks the version; the peer forces its states, writes SQLite with
+synchronous=NORMAL, and keeps more details of a run. Its services are off, because with them it answers 503 more often.
+It has only the runs that this script makes, ours as many more as `--runs` says. Source: performance.md §1, §7, §9.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import random
+import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from tests.bench.fill import fill
+from tests.bench.load import Ask, Place, Question, Taken
 from tests.bench.report import Figure, median, show
-from tests.bench.server import COUNT, PAGE
+from tests.bench.server import COUNT, CREATE, PAGE, asked, next_state
 from tests.bench.startup import resident_mib
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually
-from tests.support.wire import CREATE_RUN, Wire
 
 START_S = 90.0
-REFUSED_AT_MOST = 1_000
-STATES = ("SCHEDULED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
-TEXT = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_SERVER_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
+CLIENTS = (1, 32)
+ROUNDS = 3
+SEEDED = 240
+GATES = {
+    ("create", 1): "1/10",
+    ("create", 32): "1/40",
+    ("create, same key", 32): "1/60",
+    ("set state", 32): "1/60",
+    ("page of 200", 1): "1/12",
+    ("count of one state", 1): "1/10",
+}
+"""Goals as ratios of time, ours to the peer's: of p50 for one client, of time per answer for 32."""
+SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_SERVER_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
 
 
 class Peer:
     """A running Prefect 3 over its REST interface."""
 
     def __init__(self, url: str, pid: int) -> None:
-        self.pid, self.refused = pid, 0
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
-        self.flow_id = self.ask("/flows/", {"name": "bench"})["id"]
-        self.run_id = self.create()
+        self.pid, self.place = pid, Place(url)
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
+            self._flow_id = http.post("/flows/", json={"name": "bench"}).raise_for_status().json()["id"]
+            runs = [http.post("/flow_runs/", json=self._create(str(uuid.uuid4())).content) for _ in range(SEEDED)]
+        self._run_ids = [run.json()["id"] for run in runs if run.status_code < 300]
 
-    def ask(self, path: str, content: dict[str, Any]) -> Any:
-        """Post and return the answer, again after a 503, as its own client does; fail at any other error."""
-        answer = self.http.post(path, json=content)
-        while answer.status_code == 503 and self.refused < REFUSED_AT_MOST:
-            self.refused += 1
-            answer = self.http.post(path, json=content)
-        assert answer.status_code < 300, (path, answer.status_code, answer.text[:300])
-        return answer.json()
-
-    def create(self) -> str:
+    def _create(self, key: str) -> Question:
         """Create a run that starts far in the future, so that no service of the peer touches it."""
         details = {"scheduled_time": (datetime.now(UTC) + timedelta(days=300)).isoformat()}
         state = {"type": "SCHEDULED", "name": "Scheduled", "state_details": details}
-        sent = {"flow_id": self.flow_id, "state": state, "idempotency_key": str(uuid.uuid4())}
-        return str(self.ask("/flow_runs/", sent)["id"])
+        return Question("/flow_runs/", {"flow_id": self._flow_id, "state": state, "idempotency_key": key})
 
-    def set_state(self) -> object:
-        """Set a state by force."""
-        return self.ask(f"/flow_runs/{self.run_id}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+    def _set_state(self, client: int) -> Question:
+        path = f"/flow_runs/{self._run_ids[client]}/set_state"
+        return Question(path, {"state": {"type": "RUNNING"}, "force": True})
 
-    def page(self) -> object:
-        """Ask for the newest 200 runs."""
-        return self.ask("/flow_runs/filter", {"limit": 200, "sort": "EXPECTED_START_TIME_DESC"})
-
-    def count(self) -> object:
-        """Count the runs of one state."""
-        return self.ask("/flow_runs/count", {"flow_runs": {"state": {"type": {"any_": [STATES[0]]}}}})
+    def asks(self) -> dict[str, Ask]:
+        """Return what is measured, by name."""
+        page = Question("/flow_runs/filter", {"limit": 200, "sort": "EXPECTED_START_TIME_DESC"})
+        count = Question("/flow_runs/count", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
+        return {
+            "create": lambda _: self._create(str(uuid.uuid4())),
+            "create, same key": lambda _: self._create("the same"),
+            "set state": self._set_state,
+            "page of 200": lambda _: page,
+            "count of one state": lambda _: count,
+        }
 
 
 class Ours:
     """The same questions to our server."""
 
-    def __init__(self, wire: Wire, pid: int) -> None:
-        self.pid = pid
-        self._wire, self._version = wire, 1
-        self.flow_id = wire.data("{ flow(limit: 1) { id } }")["flow"][0]["id"]
-        self.run_id = self.create()
+    def __init__(self, server: ServerProcess) -> None:
+        self.pid, self.place = server.pid, Place(server.url, server.headers)
+        wire = server.wire()
+        self._flow_id = wire.create_flow("bench")  # without tasks, like the peer's
+        self._run_ids = [wire.create_run(self._flow_id) for _ in range(max(CLIENTS))]
 
-    def create(self) -> str:
-        """Create a run under a new key."""
-        sent = {"flow_id": self.flow_id, "idempotency_key": str(uuid.uuid4())}
-        return str(self._wire.data(CREATE_RUN, {"input": sent})["create_flow_run"]["id"])
-
-    def set_state(self) -> object:
-        """Set a state on its version."""
-        self._version = self._wire.set_state(self.run_id, self._version, "Running")
-        return self._version
-
-    def page(self) -> object:
-        """Ask for the newest 200 runs."""
-        return self._wire.data(PAGE)
-
-    def count(self) -> object:
-        """Count the runs of one state."""
-        return self._wire.data(f"{{ {COUNT.format('Scheduled')} }}")
+    def asks(self) -> dict[str, Ask]:
+        """Return what is measured, by name."""
+        page, count = ({"query": text} for text in (PAGE, f"{{ {COUNT.format('Scheduled')} }}"))
+        return {
+            "create": lambda _: asked(CREATE, flow_id=self._flow_id, idempotency_key=str(uuid.uuid4())),
+            "create, same key": lambda _: asked(CREATE, flow_id=self._flow_id, idempotency_key="the same"),
+            "set state": next_state(self._run_ids),
+            "page of 200": lambda _: Question("/graphql", page),
+            "count of one state": lambda _: Question("/graphql", count),
+        }
 
 
 @contextmanager
-def peer_server(prefect: Path, home: Path) -> Iterator[tuple[Peer, float]]:
+def postgres(programs: Path, place: Path) -> Iterator[str]:
+    """Start a new PostgreSQL with its own defaults; yield the peer's url of it."""
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    place.chmod(0o755)
+    home = place / "postgres"
+    home.mkdir()
+    if user is not None:
+        shutil.chown(home, user)
+    make = [str(programs / "initdb"), "-D", str(home / "data"), "-U", "postgres", "-A", "trust"]
+    subprocess.run(make, user=user, check=True, stdout=subprocess.DEVNULL, cwd=home)
+    run = [str(programs / "postgres"), "-D", str(home / "data"), "-k", str(home), "-c", "listen_addresses="]
+    with subprocess.Popen(run, user=user, stderr=subprocess.DEVNULL, cwd=home) as process:
+        try:
+            eventually(lambda: (home / ".s.PGSQL.5432").exists(), START_S, "a socket of PostgreSQL")
+            yield f"postgresql+asyncpg://postgres@/postgres?host={home}"
+        finally:
+            process.send_signal(signal.SIGINT)  # its "fast" way to end
+
+
+@contextmanager
+def peer_server(prefect: Path, home: Path, database: str) -> Iterator[tuple[Peer, float]]:
     """Start the peer and yield it with the seconds until it was healthy."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    env = {**kept, **TEXT, "PREFECT_HOME": str(home)}
+    env = {**kept, **SETTINGS, "PREFECT_HOME": str(home)}
+    env.pop("PYTHONPATH", None)
+    if database:
+        env["PREFECT_API_DATABASE_CONNECTION_URL"] = database
     command = [str(prefect), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-services"]
     began = time.perf_counter()
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -126,7 +152,8 @@ def peer_server(prefect: Path, home: Path) -> Iterator[tuple[Peer, float]]:
                 return False
 
         eventually(is_healthy, START_S, "a healthy peer")
-        yield Peer(url, process.pid), time.perf_counter() - began
+        took = time.perf_counter() - began
+        yield Peer(url, process.pid), took
     finally:
         process.terminate()
         try:
@@ -142,52 +169,62 @@ def tree_mib(pid: int) -> float:
     return resident_mib(pid) + sum(tree_mib(int(child)) for child in children)
 
 
-def in_turns(ours: Callable[[], object], peer: Callable[[], object], samples: int) -> tuple[float, float]:
-    """Ask one, then the other; return both medians in ms."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for turn in range(samples + 3):
-        for place, ask in enumerate((ours, peer)):
-            started = time.perf_counter()
-            ask()
-            if turn >= 3:
-                taken[place].append((time.perf_counter() - started) * 1e3)
-    return median(taken[0]), median(taken[1])
+async def in_turns(ours: Ours, peer: Peer, seconds: float) -> list[Figure]:
+    """Ask each question of one and then of the other, several times; return a line for each."""
+    figures, asks, theirs = [], ours.asks(), peer.asks()
+    for clients in CLIENTS:
+        for name, ask in asks.items():
+            mine, other = Taken(), Taken()
+            for _ in range(ROUNDS):
+                mine.add(await ours.place.load(clients, seconds, ask))
+                other.add(await peer.place.load(clients, seconds, theirs[name]))
+            assert not mine.errors, (name, mine.errors[:3])
+            goal = GATES.get((name, clients), "")
+            if clients == 1 and other.ms:
+                figures.append(_against(f"{name}, p50", median(mine.ms), median(other.ms), "ms", goal))
+            else:
+                pair = mine.per_s, max(other.per_s, 0.01)
+                figures.append(_against(f"{name}, c={clients}", *pair, "/s", goal.replace("1/", "") + "×" * bool(goal)))
+            if other.errors:
+                figures.append(Figure(f"{name}, c={clients}: answers the peer failed", len(other.errors), ""))
+    return figures
 
 
 def main() -> None:
     """Measure both and print one table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peer", description=__doc__)
     parser.add_argument("--prefect", type=Path, required=True, help="the peer's prefect command")
+    parser.add_argument("--postgres", type=Path, help="directory of initdb and postgres, for the peer")
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--samples", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn (1)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    figures = []
+    prefect, figures = arguments.prefect.absolute(), []
     with tempfile.TemporaryDirectory(prefix="flowlatch-bench-") as name:
         place = Path(name)
         fill(place / "data", arguments.runs, random.Random(1), datetime.now(UTC))
-        with peer_server(arguments.prefect, place / "first"):
-            pass  # its database is made and its files are read: the start below is a warm one
-        with peer_server(arguments.prefect, place / "first") as (peer, peer_s):
-            server = ServerProcess(place, "--no-scheduler")
-            began = time.perf_counter()
-            with server.start():
-                figures += [_against("start until healthy, warm", time.perf_counter() - began, peer_s, "s", "1/5")]
-                ours = Ours(server.wire(), server.pid)
-                for _ in range(200):
-                    peer.create()
-                for what, goal in {"create": "1/10", "set_state": "", "page": "1/12", "count": "1/10"}.items():
-                    samples = arguments.samples if what != "page" else arguments.samples // 2
-                    pair = in_turns(getattr(ours, what), getattr(peer, what), samples)
-                    figures.append(_against(f"{what.replace('_', ' ')}, p50", *pair, "ms", goal))
-                memory = tree_mib(ours.pid), tree_mib(peer.pid)
-                figures.append(Figure("503 answers of the peer", peer.refused, ""))
-                figures.append(_against("resident memory after it", *memory, "MiB", "1/3"))
-    show(f"Against Prefect 3.8.8 on SQLite, c=1, {arguments.runs:,} runs on our side", figures, as_json=arguments.json)
+        with postgres(arguments.postgres, place) if arguments.postgres else nullcontext("") as database:
+            with peer_server(prefect, place / "peer", database):
+                pass  # its database is made and its files are read: the start below is a warm one
+            with peer_server(prefect, place / "peer", database) as (peer, peer_s):
+                server = ServerProcess(place, "--no-scheduler")
+                with server.start():
+                    pass
+                began = time.perf_counter()
+                with server.start():
+                    took = time.perf_counter() - began
+                    figures.append(_against("start until healthy, warm", took, peer_s, "s", "1/5"))
+                    ours = Ours(server)
+                    figures += asyncio.run(in_turns(ours, peer, arguments.seconds))
+                    memory = tree_mib(ours.pid), tree_mib(peer.pid)
+                    figures.append(_against("resident memory after it", *memory, "MiB", "1/3"))
+    kind = "PostgreSQL" if arguments.postgres else "SQLite"
+    title = f"Against Prefect 3.8.8 on {kind}, {arguments.runs:,} runs on our side"
+    show(title, figures, as_json=arguments.json)
 
 
 def _against(name: str, ours: float, peer: float, unit: str, goal: str) -> Figure:
-    return Figure(f"{name} (peer {peer:,.1f} {unit})", ours, unit, ours / peer, "the peer", goal)
+    return Figure(f"{name} (peer {peer:,.3g} {unit})", ours, unit, ours / peer, "the peer", goal)
 
 
 if __name__ == "__main__":

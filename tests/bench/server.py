@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.bench.fill import fill
+from tests.bench.load import Ask, Place, Question
 from tests.bench.report import Figure, median, quantile, show
 from tests.bench.startup import resident_mib
 from tests.support.server import ServerProcess
@@ -32,9 +31,6 @@ PAGE = """query { flow_run(order_by: [{scheduled_start_time: desc}, {id: desc}],
 STATES = ("Scheduled", "Running", "Success", "Failed", "Cancelled")
 COUNT = '{0}: flow_run_aggregate(where: {{state: {{_eq: "{0}"}}}}) {{ aggregate {{ count }} }}'
 COUNTS = f"query {{ {' '.join(COUNT.format(state) for state in STATES)} }}"
-
-Body = Callable[[int], dict[str, Any]]
-"""Makes the next request body of client number n."""
 
 
 def main() -> None:
@@ -70,88 +66,45 @@ def syncs_per_s(directory: Path, count: int = 200) -> float:
 
 async def loads(server: ServerProcess, seconds: float) -> list[Figure]:
     """Return the figures of every kind of request at every number of clients."""
-    wire = server.wire()
+    wire, place = server.wire(), Place(server.url, server.headers)
     flow_id = wire.data("{ flow(limit: 1) { id } }")["flow"][0]["id"]
     same_key = str(uuid.uuid4())
     figures = []
     for clients in CLIENTS:
         run_ids = [wire.create_run(flow_id) for _ in range(clients)]
-        versions = [1] * clients
-        kinds: dict[str, Body] = {
-            "create": lambda _: body(CREATE, flow_id=flow_id),
-            "create, new key": lambda _: body(CREATE, flow_id=flow_id, idempotency_key=str(uuid.uuid4())),
-            "create, same key": lambda _: body(CREATE, flow_id=flow_id, idempotency_key=same_key),
-            "set state with version check": _next_state(run_ids, versions),
-            "page of 200": lambda _: {"query": PAGE},
-            "counts by state": lambda _: {"query": COUNTS},
+        kinds: dict[str, Ask] = {
+            "create": lambda _: asked(CREATE, flow_id=flow_id),
+            "create, new key": lambda _: asked(CREATE, flow_id=flow_id, idempotency_key=str(uuid.uuid4())),
+            "create, same key": lambda _: asked(CREATE, flow_id=flow_id, idempotency_key=same_key),
+            "set state with version check": next_state(run_ids),
+            "page of 200": lambda _: Question("/graphql", {"query": PAGE}),
+            "counts by state": lambda _: Question("/graphql", {"query": COUNTS}),
         }
-        for name, make in kinds.items():
-            taken, errors = await load(server, clients, seconds, make)
-            rate = len(taken) / seconds
-            figures.append(Figure(f"{name}, c={clients}", rate, "/s"))
-            tail = f"p50 (p99 {quantile(taken, 0.99):.2f} ms)"
-            figures.append(Figure(f"{name}, c={clients}, {tail}", median(taken), "ms"))
-            assert not errors, f"{name} at {clients} clients: {errors[:3]}"
+        for name, ask in kinds.items():
+            taken = await place.load(clients, seconds, ask)
+            figures.append(Figure(f"{name}, c={clients}", taken.per_s, "/s"))
+            tail = f"p50 (p99 {quantile(taken.ms, 0.99):.2f} ms)"
+            figures.append(Figure(f"{name}, c={clients}, {tail}", median(taken.ms), "ms"))
+            assert not taken.errors, f"{name} at {clients} clients: {taken.errors[:3]}"
     return figures
 
 
-def body(document: str, **inputs: Any) -> dict[str, Any]:
-    """Return a request body with one variable `input`."""
-    return {"query": document, "variables": {"input": inputs}}
+def asked(document: str, **inputs: Any) -> Question:
+    """Return a question with one variable `input`."""
+    return Question("/graphql", {"query": document, "variables": {"input": inputs}})
 
 
-def _next_state(run_ids: list[str], versions: list[int]) -> Body:
+def next_state(run_ids: list[str]) -> Ask:
     """Return a maker of state changes: each client moves its own run from version to version."""
+    versions = [1] * len(run_ids)
 
-    def make(client: int) -> dict[str, Any]:
+    def make(client: int) -> Question:
         version = versions[client]
         versions[client] += 1
         state = {"type": "Running", "message": f"step {version}"}
-        return body(SET_STATE, flow_run_id=run_ids[client], version=version, state=state)
+        return asked(SET_STATE, flow_run_id=run_ids[client], version=version, state=state)
 
     return make
-
-
-async def load(server: ServerProcess, clients: int, seconds: float, make: Body) -> tuple[list[float], list[str]]:
-    """Let `clients` ask one request after the other for `seconds`; return latencies in ms and the failed answers."""
-    taken: list[float] = []
-    errors: list[str] = []
-    ends_at = time.perf_counter() + seconds
-
-    async def one(client: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        while (started := time.perf_counter()) < ends_at:
-            writer.write(request(server, make(client)))
-            answer = await read_answer(reader)
-            taken.append((time.perf_counter() - started) * 1e3)
-            if b'"errors"' in answer[:200] or not answer.startswith(b"{"):
-                errors.append(answer[:300].decode("utf-8", "replace"))
-        writer.close()
-        await writer.wait_closed()
-
-    await asyncio.gather(*(one(client) for client in range(clients)))
-    return taken, errors
-
-
-def request(server: ServerProcess, content: dict[str, Any]) -> bytes:
-    """Return one HTTP request as bytes."""
-    payload = json.dumps(content).encode()
-    head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n"
-    return (head + f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n").encode() + payload
-
-
-async def read_answer(reader: asyncio.StreamReader) -> bytes:
-    """Return the body of one answer, by its length or in chunks."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"content-length:")]
-    if lengths:
-        return await reader.readexactly(int(lengths[0]))
-    parts = []
-    while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
-        parts.append(await reader.readexactly(size))
-        await reader.readexactly(2)
-    await reader.readexactly(2)
-    return b"".join(parts)
 
 
 if __name__ == "__main__":
