@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import signal
+import socket
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -12,7 +15,7 @@ import pytest
 from tests.support.pty import flowlatch
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually
-from tests.support.wire import GraphQLErrors, Wire
+from tests.support.wire import CREATE_RUN, GraphQLErrors, Wire
 
 BUSY_S = 20.0
 ROOM = 200_000
@@ -95,6 +98,30 @@ def test_a_paused_server_answers_everything_when_it_goes_on(server: ServerProces
     finally:
         late.kill()
     assert (late.returncode, wire.run(run_id)["version"]) == (0, 2), (out, err)
+
+
+def test_a_request_under_way_is_answered_before_a_stop_ends_the_server(server: ServerProcess) -> None:
+    flow_id = server.wire().create_flow("last one")
+    body = json.dumps({"query": CREATE_RUN, "variables": {"input": {"flow_id": flow_id}}}).encode()
+    head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as under_way:
+        under_way.sendall(head.encode() + body[:20])
+        server.wire().data("{ hello }")
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not _takes_connections(server.port), what="the end of listening")
+        under_way.sendall(body[20:])
+        answer = under_way.recv(65536)
+        assert server.wait_ended() == 0
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    run_id = json.loads(answer.split(b"\r\n\r\n", 1)[1])["data"]["create_flow_run"]["id"]
+    server.start()
+    assert server.wire().run(run_id)["version"] == 1
+
+
+def _takes_connections(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_connecting(port: int) -> bool:

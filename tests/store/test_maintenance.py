@@ -91,6 +91,7 @@ async def test_prune_deletes_what_ended_long_ago_and_vacuum_gives_the_room_back(
     world.clock.move(days=91)
     new = await world.run(flow_id)
     await world.set(new, 1, "Failed")
+    world.clock.move(days=1)
     seq = await world.store.last_seq()
     assert await maintenance.prune(tmp_path, timedelta(days=90), clock=world.clock, part=7) == 30
     assert {row["id"] for row in await world.rows("SELECT id FROM flow_run")} == {still_running, new}

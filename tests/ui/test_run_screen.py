@@ -327,8 +327,8 @@ def make_hostile(wire: Wire, number: int, texts: list[str]) -> str:
 async def test_hostile_text_is_shown_as_text_in_every_tab(shared_server: ServerProcess, shared_wire: Wire) -> None:
     texts = list(SENDABLE.values())
     async with dashboard(shared_server, size=LARGE) as deck:
-        for begin in range(0, len(texts), 8):
-            some = texts[begin : begin + 8]
+        for begin in range(0, len(texts), 16):
+            some = texts[begin : begin + 16]
             run_id = await asyncio.to_thread(make_hostile, shared_wire, begin, some)
             deck.app.screen.post_message(OpenRun(RunId(run_id)))
             screen = await deck.screen(RunScreen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,19 @@ from tests.support.wire import Wire
 NAMES = ("amber-lynx", "calm-otter", "odd-wren", "blue-yak", "tidy-crow")
 
 
+GONE = "mutation($input: delete_flow_run_input!) { delete_flow_run(input: $input) { success } }"
+
+
 class Yard:
-    """A fresh server with a few runs, the newest first in the list: amber-lynx, calm-otter, …"""
+    """A server with a few runs and no others, the newest first in the list: amber-lynx, calm-otter, …"""
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
         self.wire: Wire = server.wire()
-        self.flow = self.wire.create_flow("etl-orders")
+        for run in self.wire.data("{ flow_run { id } }")["flow_run"]:
+            self.wire.data(GONE, {"input": {"flow_run_id": run["id"]}})
+        flows = self.wire.data("{ flow { id } }")["flow"]
+        self.flow = flows[0]["id"] if flows else self.wire.create_flow("etl-orders")
         self.ids: dict[str, str] = {}
         for place, name in enumerate(NAMES):
             self.ids[name] = self.add(name, f"2026-01-01T0{9 - place}:00:00")
@@ -53,10 +59,19 @@ class Yard:
         return self.wire.create_run(self.flow, flow_run_name=name, scheduled_start_time=start, **inputs)
 
 
+@pytest.fixture(scope="module")
+def yard_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for these tests, one after the other; they may end it, but leave it running."""
+    with ServerProcess(tmp_path_factory.mktemp("yard")) as server:
+        yield server
+
+
 @pytest.fixture
-def yard(server: ServerProcess) -> Yard:
-    """Make a fresh server with runs."""
-    return Yard(server)
+def yard(yard_server: ServerProcess) -> Yard:
+    """Make the runs anew."""
+    if not yard_server.is_alive:
+        yard_server.restart()
+    return Yard(yard_server)
 
 
 @pytest.fixture
