@@ -179,8 +179,7 @@ async def test_apply_on_a_finished_run_wants_its_name(scene: Scene) -> None:
     await scene.deck.press("a")
     question = await scene.deck.screen(ConfirmScreen)
     assert question.query_one("#yes").disabled
-    await scene.deck.press("tab")
-    await scene.deck.write("amber-lynx")
+    await scene.deck.press(*"amber", "minus", *"lynx")
     assert not question.query_one("#yes").disabled
     await scene.deck.press("enter", "enter")
     await scene.deck.screen(RunsScreen)
