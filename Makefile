@@ -13,12 +13,13 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format types layers compat bench screenshots lock clean
+.PHONY: help demo run test long lint format types layers compat bench screenshots lock clean
 
 help:
 	@echo "make demo         the dashboard with sample flows that move by themselves"
 	@echo "make run          the dashboard on your own embedded server"
 	@echo "make test         all tests but the compat suite (T=tests/store for a part)"
+	@echo "make long         the loops that end processes, in full length"
 	@echo "make lint types layers   style, static types, who imports whom"
 	@echo "make compat       the real Prefect 1 client, command line and agent against our server"
 	@echo "make bench        start-up, server and terminal figures on this machine"
@@ -33,6 +34,9 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not compat" $(T)
+
+long: $(VENV)/.dev
+	$(BIN)/pytest --long tests/store/test_kill.py tests/store/test_files.py tests/reliability/test_promises.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
