@@ -13,6 +13,7 @@ from tests.support.pty import Terminal
 from tests.support.server import ServerProcess
 
 NAME_LIMIT = 1_000
+REGISTER_AGENT = "mutation($input: register_agent_input!) { register_agent(input: $input) { id } }"
 QUIET_S = 0.25
 """A screen that has written nothing for so long has said what it had to say."""
 MODES = (1000, 1003, 1004, 1006, 1015, 1049, 2004, 2026, 25, 7)
@@ -67,4 +68,8 @@ def hostile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerP
             run_id = wire.create_run(flow_id, flow_run_name=text, parameters=parameters, labels=[text[:200]])
             wire.set_state(run_id, 1, "Running", text)
             wire.log(run_id, text, f"\n{text}")
+        tenant = wire.data("{ tenant { id } }")["tenant"][0]["id"]
+        for text in joined:
+            agent = {"type": "LocalAgent", "name": text[:200], "labels": [text[:100]], "tenant_id": tenant}
+            wire.data(REGISTER_AGENT, {"input": agent})
         yield server

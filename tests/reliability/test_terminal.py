@@ -82,9 +82,14 @@ def walk_every_screen(terminal: Terminal) -> dict[str, str]:
     for name, key in {"edit": "e", "new": "N", "schedule": "s", "cancel": "x", "retry": "R", "copy": "y"}.items():
         shown[name] = turn(terminal, key)
         turn(terminal, "escape")
-    for words in ("flows", "agents", "drafts", "journal"):
+    for words in ("flows", "agents", "connections", "drafts", "journal"):
         shown[words] = command(terminal, words)
         turn(terminal, "escape")
+    terminal.press("space", "j", "space")
+    settle(terminal)
+    shown["many runs"] = turn(terminal, "x")
+    turn(terminal, "escape")
+    turn(terminal, "escape")
     shown["help"] = turn(terminal, "?")
     turn(terminal, "escape")
     return shown
@@ -217,13 +222,19 @@ def test_the_token_is_in_no_output_of_any_command(hostile_server: ServerProcess,
     canary = hostile_server.token
     assert canary
     wire = hostile_server.wire()
-    run_id = wire.data("{ flow_run(limit: 1) { id } }")["flow_run"][0]["id"]
+    run = wire.data("{ flow_run(order_by: {created: desc}, limit: 1) { id flow_id } }")["flow_run"][0]
+    run_id, flow_id = run["id"], run["flow_id"]
     shown = [
         ["runs", "list"],
         ["runs", "list", "--json"],
         ["runs", "show", run_id],
         ["runs", "logs", run_id],
+        ["runs", "history", run_id],
+        ["runs", "tasks", run_id],
         ["flows", "list"],
+        ["flows", "show", flow_id],
+        ["agents", "list"],
+        ["profiles", "list"],
         ["doctor"],
         ["journal"],
     ]
