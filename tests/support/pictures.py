@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rich.cells import split_graphemes
 from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME, TerminalTheme
 from textual.app import App
@@ -24,6 +25,10 @@ PLACES = (
 )
 FILES = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf")
 ZOOM = 1.0
+CELL = 12.2
+"""Width of a cell in Rich's pictures."""
+WIDE = ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",)
+"""Fonts for letters that `FONT` lacks, used where they are installed."""
 
 
 XTERM = [
@@ -68,7 +73,33 @@ def svg_of(app: App[Any], title: str, *, is_white: bool = False) -> str:
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family:[^;}]+", f"font-family: {FONT}, monospace", svg)
     svg = re.sub(r"terminal-\d+", "terminal", svg)
+    svg = re.sub(
+        r'<text class="([^"]*)" x="([\d.]+)" (y="[^"]*") textLength="[\d.]+" ([^>]*)>(.*?)</text>', _in_cells, svg
+    )
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+def _in_cells(found: re.Match[str]) -> str:
+    """Give each letter that is not one cell wide its own place, so that no font can move what follows it."""
+    look, start, line, more, content = found.groups()
+    text, at = html.unescape(content), float(start)
+    letters, _ = split_graphemes(text)
+    if all(cells == 1 for _, _, cells in letters):
+        return found.group()
+    pieces: list[tuple[str, int]] = [("", 0)]
+    for begin, end, cells in letters:
+        if cells == 1 and pieces[-1][1] == len(pieces[-1][0]) and end - begin == 1:
+            pieces[-1] = (pieces[-1][0] + text[begin:end], pieces[-1][1] + 1)
+        else:
+            pieces.append((text[begin:end], cells))
+    drawn = ""
+    for piece, cells in pieces:
+        escaped = html.escape(piece).replace(" ", "&#160;")
+        width = round(CELL * cells, 1)
+        if piece:
+            drawn += f'<text class="{look}" x="{at:g}" {line} textLength="{width:g}" {more}>{escaped}</text>'
+            at = round(at + width, 1)
+    return drawn
 
 
 def png_of(svg: str) -> bytes:
@@ -76,7 +107,11 @@ def png_of(svg: str) -> bytes:
     import resvg_py
 
     drawn = resvg_py.svg_to_bytes(
-        svg_string=svg, zoom=ZOOM, font_files=list(fonts()), monospace_family=FONT, skip_system_fonts=True
+        svg_string=svg,
+        zoom=ZOOM,
+        font_files=[*fonts(), *(path for path in WIDE if Path(path).is_file())],
+        monospace_family=FONT,
+        skip_system_fonts=True,
     )
     return bytes(drawn)
 
