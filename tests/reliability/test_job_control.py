@@ -90,8 +90,8 @@ def test_tmux_may_be_left_and_joined_by_a_smaller_window(listed: ServerProcess, 
     try:
         eventually(lambda: is_whole(tmux.text), START_S, "the list, nobody being attached")
         with Terminal([*tmux.command, "attach", "-t", "deck"], columns=80, rows=24, env=env) as small:
-            small.wait_for(is_whole, START_S)
-            eventually(lambda: len(tmux.text.splitlines()) <= 24 and is_whole(tmux.text), START_S, "the smaller list")
+            small.wait_for(lambda text: is_whole(text) and is_whole(tmux.text), START_S)
+            assert len(tmux.text.splitlines()) <= 24
             small.write("?")
             small.wait_for("esc closes", START_S)
             small.press("escape")
