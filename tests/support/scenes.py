@@ -230,8 +230,8 @@ async def _made(stage: Stage, names: Any) -> None:
         made = await asyncio.to_thread(make)
         state = ("Running", "Failed", "Success", "Cancelled")[place % 4]
         await asyncio.to_thread(stage.wire.set_state, made, 1, state, message)
-    await stage.shows("in 5")
     await stage.press("g")
+    await stage.shows("in 5")
 
 
 async def frozen(stage: Stage) -> None:

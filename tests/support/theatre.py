@@ -107,15 +107,17 @@ class House:
     port: int
     _server: ServerProcess | None = field(default=None, init=False)
     _copies: int = field(default=0, init=False)
+    _is_touched: bool = field(default=False, init=False)
 
     def build(self) -> None:
         """Fill the directory that all servers start from."""
         fill(self.directory / "seed" / "data", RUNS, random.Random(SEED), NOW, ahead=6)
 
     def server(self, *, afresh: bool = False) -> ServerProcess:
-        """Return a running server; `afresh` on data that nobody has touched."""
-        if self._server is not None and (afresh or not self._server.is_alive):
+        """Return a running server; `afresh` for one that will change its data."""
+        if self._server is not None and (afresh or self._is_touched or not self._server.is_alive):
             self.close()
+        self._is_touched = afresh
         if self._server is None:
             self._copies += 1
             place = self.directory / str(self._copies)

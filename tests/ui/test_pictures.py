@@ -17,7 +17,7 @@ from tests.support.theatre import House, house
 
 SMALL, LARGE = (80, 24), (120, 40)
 CASES = [
-    *((name, SMALL) for name in ("runs", "run", "new", "schedule", "edit", "help")),
+    *((name, SMALL) for name in ("runs", "run", "new", "schedule", "edit", "help", "conflict")),
     *((name, LARGE) for name in ("runs", "run", "edit")),
 ]
 pytestmark = pytest.mark.xdist_group("pictures")
