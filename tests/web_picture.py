@@ -148,7 +148,7 @@ def walk(page: Page, address: str) -> bytes:
     for _ in range(9):
         page.press("j")
     page.press("Enter")
-    page.shows("Overview", "History", "READ-ONLY")
+    page.shows("Overview", "READ-ONLY", "lines ·", "+ Success  ")
     return page.picture()
 
 
