@@ -105,7 +105,7 @@ class BulkScreen(FlowScreen[None]):
     def on_mount(self) -> None:
         """Show the list; the focus goes to the first field, else to the list."""
         verb, _ = WORDS[self.bulk.verb]
-        self.show_title(Content(f"{verb} {len(self.bulk.items)} runs"))
+        self.show_title(Content(f"{verb} {_runs(len(self.bulk.items))}"))
         self._show_rows()
         fields = self.query("#fields Choice, #fields TextInput")
         (fields.first() if fields else self.query_one(Rows)).focus()
@@ -116,11 +116,10 @@ class BulkScreen(FlowScreen[None]):
 
     def _words(self) -> Content:
         verb, how = WORDS[self.bulk.verb]
-        count = len(self.bulk.items)
         states = ", ".join(f"{number} {one_line(state, 30)}" for state, number in self.bulk.states().most_common())
         server = f"{one_line(self.session.profile.name, 40)}{' PROD' if self.session.profile.production else ''}"
         return Content.assemble(
-            (f"{verb} {count} {'run' if count == 1 else 'runs'} on {server}: ", "bold"),
+            (f"{verb} {_runs(len(self.bulk.items))} on {server}: ", "bold"),
             f"{states}. ",
             (f"{how[0].upper()}{how[1:]}.", "$muted"),
         )
@@ -305,3 +304,7 @@ class BulkScreen(FlowScreen[None]):
             return self.message
         reason = self.session.why_read_only if self.session.link.is_online else None
         return Content.styled(f"start is off: {one_line(reason)}", "$state-late") if reason else super().status_left()
+
+
+def _runs(count: int) -> str:
+    return f"{count} {'run' if count == 1 else 'runs'}"

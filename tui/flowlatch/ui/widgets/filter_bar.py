@@ -144,6 +144,7 @@ class FilterBar(Vertical):
         """Take the field out of reach again."""
         self._complaint = ""
         self.field.placeholder = ""
+        self.field.cursor_position = 0  # a filter longer than the line is read from its start
         self.field.can_focus = False
         self._offers = []
         self._show_hint()
