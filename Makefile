@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test long lint format types layers compat bench screenshots lock clean
+.PHONY: help demo run test long lint format types layers compat bench screenshots walkthrough lock clean
 
 help:
 	@echo "make demo         the dashboard with sample flows that move by themselves"
@@ -24,6 +24,7 @@ help:
 	@echo "make compat       the real Prefect 1 client, command line and agent against our server"
 	@echo "make bench        start-up, server and terminal figures on this machine"
 	@echo "make screenshots  draw every screen into screenshots/ again"
+	@echo "make walkthrough  record the README's walkthrough again"
 	@echo "make lock         resolve the dependencies anew"
 
 demo: $(VENV)/.run
@@ -63,6 +64,9 @@ bench: $(VENV)/.dev
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots
+
+walkthrough: $(VENV)/.dev
+	$(BIN)/python -m tests.asciicast
 
 lock: $(VENV)/.dev
 	$(LOCK) --upgrade --group build --output-file requirements.lock

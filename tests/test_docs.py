@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from textual.binding import Binding
 from flowlatch.config import load_settings
 from flowlatch.profile import Profile
 from flowlatch.ui import keys
+from tests.asciicast import FAILURES, Past
 from tests.support.server import ServerProcess
 from tests.support.sources import ROOT
 
@@ -91,7 +93,8 @@ def commands() -> list[str]:
     lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     inline = re.findall(r"`((?:flowlatch|runs|serve) [^`]+)`", README + OPERATIONS)
     whole = [text if text.startswith("flowlatch") else f"flowlatch {text}" for text in inline]
-    return sorted({line.partition("  #")[0].strip() for line in [*lines, *whole] if line.startswith("flowlatch")})
+    alone = (re.split(r" [|>] |  #", line)[0].strip() for line in [*lines, *whole])
+    return sorted({line for line in alone if line.startswith("flowlatch")})
 
 
 @pytest.mark.parametrize("line", commands())
@@ -111,34 +114,56 @@ def test_every_command_can_be_parsed(line: str) -> None:
         pytest.fail(f"{line}: {error.format_message()}")
 
 
-def test_the_examples_run_as_they_stand(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+def run_block(mark: str, server: ServerProcess, directory: Path) -> str:
+    """Run the examples with a mark in a shell on a server and return what they print; they must not fail."""
     for tool in ("bash", "curl", "jq"):
         if shutil.which(tool) is None:
             pytest.skip(f"the README's examples DID NOT RUN: they need {tool}")
-    server = start_server()
-    bin_directory = tmp_path / "bin"
+    bin_directory = directory / "bin"
     bin_directory.mkdir()
     for name, command in (("flowlatch", [sys.executable, "-m", "flowlatch"]), ("python", [sys.executable])):
         script = bin_directory / name
         script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', "utf-8")
         script.chmod(0o755)
-    (tmp_path / "flowlatch-data").symlink_to(server.data)
+    (directory / "flowlatch-data").symlink_to(server.data)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(_shell(code("run"))).replace(f":{PORT}", f":{server.port}")],
-        cwd=tmp_path,
-        env={**server.env(), "PATH": f"{bin_directory}:{os.environ['PATH']}"},
+        ["bash", "-euo", "pipefail", "-c", "\n".join(_shell(code(mark))).replace(f":{PORT}", f":{server.port}")],
+        cwd=directory,
+        env={**server.env(TZ="UTC"), "PATH": f"{bin_directory}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "existing" in done.stdout
-    assert "nothing written: it is Success at version 2" in done.stdout
-    assert '"createFlowRun"' in done.stdout
-    assert '"errors"' not in done.stdout
-    wire = server.wire()
-    assert len(wire.data("{ flow_run { id } }")["flow_run"]) == 4
+    return done.stdout
+
+
+def test_the_examples_run_as_they_stand(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    printed = run_block("run", server, tmp_path)
+    assert "existing" in printed
+    assert "nothing written: it is Success at version 2" in printed
+    assert '"createFlowRun"' in printed
+    assert '"errors"' not in printed
+    assert len(server.wire().data("{ flow_run { id } }")["flow_run"]) == 4
+
+
+def test_the_morning_goes_as_told_from_the_shell(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    past = Past.made_on(server.wire(), datetime.now(UTC))
+    printed = run_block("morning", server, tmp_path).splitlines()
+    assert [line.split("\t")[1] for line in printed[:4]] == [name for name, _ in reversed(FAILURES)]
+    assert printed[4:7] == ["created"] * 3
+    assert [server.wire().states(past.ids[name])[-1] for name in ("jolly-finch", "kind-yak")] == ["Cancelled"] * 2
+    assert server.wire().states(past.ids["dusty-seal"]) == ["Scheduled", "Running", "Failed", "Success"]
+    assert [line.split("\t")[:2] for line in printed[-4:]] == [
+        ["1", "Scheduled"],
+        ["2", "Running"],
+        ["3", "Failed"],
+        ["4", "Success"],
+    ]
+    assert len((tmp_path / "runs.jsonl").read_text("utf-8").splitlines()) == 14
 
 
 def _shell(blocks: Iterable[tuple[str, str]]) -> Iterator[str]:
