@@ -191,12 +191,30 @@ def test_watch_and_follow_end_with_the_run(shared_server: ServerProcess, shared_
 
 def test_archive_and_list_flows(inside: Command, flow_name: str) -> None:
     inside("flows", "create", flow_name, "--param", "n:int=1")
-    assert inside("flows", "list", flow_name).out.split("\t")[4] == "n:int=1\n"
+    assert inside("flows", "list", flow_name).out.split("\t")[4:] == ["n:int=1", "none\n"]
     assert inside("flows", "archive", flow_name, "--json").row["archived"] is True
     assert inside("flows", "list", flow_name, "--json").rows == []
     (archived,) = inside("flows", "list", flow_name, "--archived", "--json").rows
     refused = inside("runs", "create", archived["id"], "--json")
     assert (refused.code, refused.out, refused.error["code"]) == (1, "", "BAD_USER_INPUT")
+
+
+def test_flows_tell_their_versions_and_the_schedule_of_their_group(
+    inside: Command, shared_wire: Wire, flow_name: str
+) -> None:
+    first, second = shared_wire.create_flow(flow_name), shared_wire.create_flow(flow_name)
+    query = "query($id: uuid!) { flow_by_pk(id: $id) { flow_group { id } } }"
+    group = shared_wire.data(query, {"id": second})["flow_by_pk"]["flow_group"]["id"]
+    mutation = "mutation($i: set_flow_group_schedule_input!) { set_flow_group_schedule(input: $i) { success } }"
+    shared_wire.data(mutation, {"i": {"flow_group_id": group, "cron_clocks": [{"cron": "0 3 * * *"}]}})
+    shown = inside("flows", "show", flow_name, "--json").row
+    assert [(v["id"], v["version"], v["archived"]) for v in shown["versions"]] == [(second, 2, False), (first, 1, True)]
+    assert (shown["is_group_schedule"], shown["schedule"]["clocks"][0]["cron"]) == (True, "0 3 * * *")
+    assert inside("flows", "list", flow_name).out.split("\t")[5] == "off, set on the flow group\n"
+    told = inside("flows", "show", flow_name).out
+    assert "off, set on the flow group" in told
+    (versions,) = [line.split()[1:] for line in told.splitlines() if line.startswith("versions")]
+    assert [word for word in versions if word[0] in "va"] == ["v2", "v1", "archived"]
 
 
 def test_the_same_work_in_a_pipe_with_jq(shared_server: ServerProcess, shared_wire: Wire, flow_name: str) -> None:

@@ -25,6 +25,8 @@ from tests.support.server import ServerProcess
 from tests.support.waiting import eventually_async
 from tests.support.wire import Wire
 
+SET_GROUP_SCHEDULE = """mutation($input: set_flow_group_schedule_input!) {
+    set_flow_group_schedule(input: $input) { success } }"""
 REGISTER = """mutation($input: register_agent_input!) { register_agent(input: $input) { id } }"""
 
 
@@ -98,6 +100,44 @@ async def test_nothing_is_archived_read_only(server: ServerProcess, wire: Wire) 
         await deck.press("A")
         await eventually_async(lambda: any("not possible now: read-only" in toast for toast in deck.toasts))
         assert isinstance(deck.app.screen, FlowsScreen)
+
+
+async def test_the_versions_of_a_flow_are_told_newest_first(server: ServerProcess, wire: Wire) -> None:
+    for _ in range(3):
+        wire.create_flow("etl-orders")
+    async with dashboard(server) as deck:
+        await command(deck, "flows")
+        text = await deck.shows("1 shown", "versions  v3 (this)")
+        (line,) = [line for line in text.splitlines() if "versions " in line]
+        assert [word for word in line.split() if word.startswith("v") or word == "archived"] == [
+            "versions",
+            "v3",
+            "v2",
+            "archived",
+            "v1",
+            "archived",
+        ]
+
+
+async def test_a_schedule_of_the_flow_group_is_shown_and_switched(server: ServerProcess, wire: Wire) -> None:
+    wire.create_flow("etl-orders")
+    (group,) = wire.data("{ flow_group { id } }")["flow_group"]
+    clocks = {"flow_group_id": group["id"], "interval_clocks": [{"interval": 900}]}
+    wire.data(SET_GROUP_SCHEDULE, {"input": clocks})
+
+    def runs() -> int:
+        return len(wire.data("{ flow_run { id } }")["flow_run"])
+
+    async with dashboard(server) as deck:
+        await command(deck, "flows")
+        await deck.shows("schedule off: every 15 min  (set on the flow group)")
+        assert runs() == 0
+        for state, made in (("on", 10), ("off", 0)):
+            await deck.press("S")
+            await deck.screen(ConfirmScreen)
+            await deck.press("tab", "enter")
+            await deck.shows(f"schedule {state}: every 15 min  (set on the flow group)")
+            assert await asyncio.to_thread(runs) == made
 
 
 @pytest.mark.parametrize(

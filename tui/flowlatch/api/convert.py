@@ -20,6 +20,7 @@ from flowlatch.model.run import (
     Flow,
     FlowId,
     FlowRun,
+    FlowVersion,
     Idempotency,
     LogLine,
     Parameter,
@@ -235,7 +236,7 @@ def agent(row: Any) -> Agent:
 def flow(row: Any) -> Flow:
     """Return one version of a flow."""
     row = _object(row)
-    project = child(row, "project")
+    project, group = child(row, "project"), child(row, "flow_group")
     project_id = text(row, "project_id") or text(project, "id")
     return Flow(
         id=FlowId(required_text(row, "id")),
@@ -248,7 +249,19 @@ def flow(row: Any) -> Flow:
         description=text(row, "description"),
         parameters=[_parameter(item) for item in _items(row, "parameters") if isinstance(item, dict)],
         is_schedule_active=flag(row, "is_schedule_active"),
-        schedule=row.get("schedule"),
+        schedule=row.get("schedule") if group.get("schedule") is None else group["schedule"],
+        is_group_schedule=group.get("schedule") is not None,
+        created=time(row, "created"),
+        versions=rows(group.get("flows"), _flow_version)[0],
+    )
+
+
+def _flow_version(row: Any) -> FlowVersion:
+    row = _object(row)
+    return FlowVersion(
+        id=FlowId(required_text(row, "id")),
+        version=number(row, "version"),
+        archived=flag(row, "archived"),
         created=time(row, "created"),
     )
 

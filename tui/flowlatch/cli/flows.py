@@ -14,12 +14,19 @@ from flowlatch.text import one_line
 
 if TYPE_CHECKING:
     from flowlatch.cli.connect import Connection
-    from flowlatch.model.run import Flow, Parameter
+    from flowlatch.model.run import Flow, FlowVersion, Parameter
 
 PARAMETER_FORM = "wants NAME[:TYPE][=DEFAULT], TYPE one of str int float bool date datetime json or a|b|c"
 _PARAMETER = re.compile(r"(?P<name>[^:=]+)(?::(?P<type>[^=]*))?(?:=(?P<default>.*))?", re.DOTALL)
 _TYPES = ("str", "int", "float", "bool", "date", "datetime", "json")
-_COLUMNS = [Column("PROJECT"), Column("FLOW"), Column("VER", right=True), Column("ID"), Column("PARAMETERS")]
+_COLUMNS = [
+    Column("PROJECT"),
+    Column("FLOW"),
+    Column("VER", right=True),
+    Column("ID"),
+    Column("PARAMETERS"),
+    Column("SCHEDULE"),
+]
 
 
 @click.group("flows", cls=Noun)
@@ -46,7 +53,14 @@ def list_flows(common: Common, text: str, archived: bool, limit: int) -> int:
         common.out.table(
             _COLUMNS,
             [
-                (flow.project, flow.name, _version(flow), flow.id, ", ".join(_words(p) for p in flow.parameters))
+                (
+                    flow.project,
+                    flow.name,
+                    _version(flow),
+                    flow.id,
+                    ", ".join(_words(p) for p in flow.parameters),
+                    _schedule(flow),
+                )
                 for flow in flows
             ],
         )
@@ -146,6 +160,19 @@ def _words(parameter: Parameter) -> str:
     return f"{parameter.name}{kind}" + ("" if parameter.required else f"={show_value(parameter.default, parameter)}")
 
 
+def _schedule(flow: Flow) -> str:
+    if flow.schedule is None:
+        return "none"
+    return ("on" if flow.is_schedule_active else "off") + (", set on the flow group" if flow.is_group_schedule else "")
+
+
+def _version_words(version: FlowVersion) -> str:
+    from flowlatch.cli.rows import time_text
+
+    state = " archived" if version.archived else ""
+    return f"v{'?' if version.version is None else version.version}{state} {time_text(version.created)}"
+
+
 def _show(common: Common, flow: Flow) -> None:
     from flowlatch.cli.rows import flow_row, time_text
 
@@ -159,8 +186,9 @@ def _show(common: Common, flow: Flow) -> None:
             ("version", flow.version),
             ("project", flow.project),
             ("archived", "yes" if flow.archived else "no"),
-            ("schedule", "none" if flow.schedule is None else "on" if flow.is_schedule_active else "off"),
+            ("schedule", _schedule(flow)),
             ("created", time_text(flow.created)),
+            ("versions", "\n".join(_version_words(version) for version in flow.versions)),
             ("description", flow.description),
             ("parameters", "\n".join(_words(parameter) for parameter in flow.parameters)),
         ]

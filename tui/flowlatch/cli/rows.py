@@ -103,7 +103,11 @@ def flow_row(flow: Flow) -> Row:
         "parameters": [parameter.model_dump(mode="json") for parameter in flow.parameters],
         "is_schedule_active": flow.is_schedule_active,
         "schedule": flow.schedule,
+        "is_group_schedule": flow.is_group_schedule,
         "created": time_text(flow.created),
+        "versions": [
+            version.model_dump(mode="json") | {"created": time_text(version.created)} for version in flow.versions
+        ],
     }
 
 

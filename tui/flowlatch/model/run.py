@@ -44,6 +44,15 @@ class Parameter(Frozen):
     annotation: str | None = None
 
 
+class FlowVersion(Frozen):
+    """One version of a flow as its other versions name it."""
+
+    id: FlowId
+    version: int | None = None
+    archived: bool = False
+    created: datetime | None = None
+
+
 class Flow(Frozen):
     """One version of a flow."""
 
@@ -59,7 +68,12 @@ class Flow(Frozen):
     parameters: list[Parameter] = []
     is_schedule_active: bool = False
     schedule: Any = None
+    """The schedule that makes its runs: the flow group's, else the version's own; None = none."""
+    is_group_schedule: bool = False
+    """True when the schedule was set on the flow group."""
     created: datetime | None = None
+    versions: list[FlowVersion] = []
+    """The newest versions of its flow group, newest first, this one too."""
 
 
 class Idempotency(Frozen):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from textual import work
@@ -72,14 +74,17 @@ class FlowsScreen(Listing[Flow]):
         )
 
     def about(self, value: Flow) -> Content:
-        """Return id, description, schedule and each parameter."""
+        """Return id, description, versions, schedule and each parameter."""
         lines = [
             Content.assemble((one_line(value.name, 200), "bold"), f"  v{value.version}  id {one_line(value.id, 60)}"),
             *([foreign_content(value.description, 400)] if value.description else []),
         ]
         if value.schedule:
             state = "on" if value.is_schedule_active else "off"
-            lines.append(Content(f"schedule {state}: {schedule_text(value.schedule, 200)}"))
+            source = "  (set on the flow group)" if value.is_group_schedule else ""
+            lines.append(Content(f"schedule {state}: {schedule_text(value.schedule, 200)}{source}"))
+        if value.versions:
+            lines.append(Content(f"versions  {versions_text(value, Times(self.session).short)}"))
         lines += [Content(f"  {parameter_line(each)}") for each in value.parameters[:PARAMETERS_SHOWN]]
         if len(value.parameters) > PARAMETERS_SHOWN:
             lines.append(Content(f"  and {len(value.parameters) - PARAMETERS_SHOWN} more"))
@@ -148,6 +153,16 @@ class FlowsScreen(Listing[Flow]):
         else:
             self.notify(done, markup=False)
         self.reread()
+
+
+def versions_text(flow: Flow, when: Callable[[datetime | None], str]) -> str:
+    """Return the versions of a flow, newest first: which is shown, which are archived, and when each came."""
+    words = []
+    for each in flow.versions:
+        name = f"v{each.version}" if each.version is not None else "v?"
+        here = " (this)" if each.id == flow.id else ""
+        words.append(f"{name}{here}{' archived' if each.archived else ''} {when(each.created)}")
+    return " \u00b7 ".join(words)
 
 
 def parameter_word(parameter: Parameter) -> str:
