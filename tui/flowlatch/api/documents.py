@@ -19,12 +19,12 @@ _ROW = (
     " created updated labels auto_scheduled idempotency_key flow { name version }"
 )
 _STATE = "state message timestamp version start_time result serialized_state"
-VERSIONS = 10
+_VERSIONS = 10
 """Versions of a flow read at most, the newest ones."""
 _FLOW = (
     "id name version version_group_id archived description parameters is_schedule_active schedule created"
     " project_id project { id name } flow_group { schedule"
-    f" flows(order_by: {{version: desc}}, limit: {VERSIONS}) {{ id version archived created }} }}"
+    f" flows(order_by: {{version: desc}}, limit: {_VERSIONS}) {{ id version archived created }} }}"
 )
 _TASK_RUN = (
     "id name map_index version state state_message state_timestamp start_time end_time run_count task { slug name }"
