@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowlatch.text import CELL_LIMIT, DETAIL_LIMIT, MAX_COMBINING, clean, one_line
@@ -103,6 +103,8 @@ def test_no_hostile_text_passes(raw: str) -> None:
 
 
 @settings(max_examples=400)
+@example(raw="\ufe00\u200d\u23b4", limit=10, multiline=False)
+@example(raw="a\ufe0f\u200d\u23b4", limit=20, multiline=False)
 @given(raw=TEXTS, limit=st.integers(1, 300), multiline=st.booleans())
 def test_whatever_comes_in_nothing_forbidden_comes_out(raw: str, limit: int, multiline: bool) -> None:
     safe = clean(raw, limit, multiline=multiline)

@@ -81,10 +81,9 @@ def _is_in_emoji(text: str, index: int) -> bool:
     if text[index] == _VS16:
         return bool(before) and unicodedata.category(before) in ("So", "Po", "Nd", "Sm")
     after = text[index + 1] if index + 1 < len(text) else ""
-    symbols = ("So", "Sk", "Mn")
-    return bool(before and after) and (
-        (unicodedata.category(before) in symbols or before == _VS16) and unicodedata.category(after) == "So"
-    )
+    if not before or not after or unicodedata.category(after) != "So":
+        return False
+    return _is_in_emoji(text, index - 1) if before == _VS16 else unicodedata.category(before) in ("So", "Sk")
 
 
 def stand_in(char: str) -> str:

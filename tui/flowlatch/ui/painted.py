@@ -17,6 +17,7 @@ from rich.control import Control
 from rich.segment import Segment
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -33,6 +34,7 @@ class Painted:
 
     def __init__(self) -> None:
         self._lines: dict[int, list[Cell]] = {}
+        self._size = Size(0, 0)
 
     def forget(self) -> None:
         """Know nothing any more: the terminal has another size, or something else wrote on it."""
@@ -40,6 +42,10 @@ class Painted:
 
     def changes(self, update: LayoutUpdate | ChopsUpdate, colours: ColorSystem) -> Changes | None:
         """Return what must be written so that the terminal shows `update`, None when it does already."""
+        if isinstance(update, LayoutUpdate) and update.region.size != self._size:
+            # What was painted for the old size after the terminal had the new one stands anywhere.
+            self._size = update.region.size
+            self.forget()
         pen = Pen()
         for y, x, strip in _placed(update):
             self._place(y, x, [cell for segment in strip for cell in _cells(segment, colours)], pen)
