@@ -111,7 +111,7 @@ def test_a_request_under_way_is_answered_before_a_stop_ends_the_server(server: S
         server.process.send_signal(signal.SIGTERM)
         eventually(lambda: not _takes_connections(server.port), what="the end of listening")
         under_way.sendall(body[20:])
-        answer = under_way.recv(65536)
+        answer = b"".join(iter(lambda: under_way.recv(65536), b""))
         assert server.wait_ended() == 0
     assert answer.startswith(b"HTTP/1.1 200"), answer
     run_id = json.loads(answer.split(b"\r\n\r\n", 1)[1])["data"]["create_flow_run"]["id"]

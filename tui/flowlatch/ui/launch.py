@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from importlib import import_module
 from logging.handlers import RotatingFileHandler
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 LOG_FILE = "flowlatch.log"
 LOG_BYTES = 1_000_000
 SSH_FRAMES_PER_S = 20
+GONE = 128 + signal.SIGHUP
+"""The exit code of a dashboard whose terminal is gone."""
 
 
 def run_dashboard(
@@ -53,6 +56,11 @@ def run_dashboard(
         ascii_only=knows_ascii_only(os.environ),
     )
     app.run(mouse=mouse)
+    if app.return_code == GONE:
+        # What could not be written to a terminal that is gone would fail again at the end, with another exit code.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
     return app.return_code or 0
 
 
