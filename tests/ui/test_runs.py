@@ -175,6 +175,8 @@ async def test_a_schedule_is_for_the_flow_under_the_cursor(deck: Deck) -> None:
     form = await deck.screen(ScheduleScreen)
     await eventually_async(lambda: form.flow is not None, what="its flow")
     await deck.shows("Schedule · etl-orders")
+    assert form.flow is not None
+    assert form.flow.name == "etl-orders"
 
 
 async def test_a_warning_stands_there_once(server: ServerProcess) -> None:

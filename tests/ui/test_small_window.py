@@ -66,7 +66,7 @@ async def test_q_quits_a_small_window(deck: Deck) -> None:
     await deck.pilot.resize_terminal(*TINY)
     await deck.shows(WORDS)
     await deck.press("q")
-    await eventually_async(lambda: deck.app._exit, what="the end")
+    assert await eventually_async(lambda: deck.app._exit, what="the end")
 
 
 async def test_what_was_opened_over_the_cover_does_not_leave_it_behind(deck: Deck) -> None:
