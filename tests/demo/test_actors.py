@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
 from flowlatch.api.backend import Backend
+from flowlatch.api.opener import open_backend
 from flowlatch.config import Profile, Target
 from flowlatch.demo import colleague
 from flowlatch.demo.flows import FLOWS, SampleFlow
-from flowlatch.demo.history import register, seed
-from flowlatch.demo.plan import past
+from flowlatch.demo.history import Crew, register, seed
+from flowlatch.demo.plan import OUTAGE_RUNS, OUTAGE_TROUBLE, outage, past
 from flowlatch.demo.worker import Worker
 from flowlatch.errors import VersionConflict
+from flowlatch.model.filter import parse_filter
 from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun, NewRun, RunId
 from flowlatch.model.state import StateDraft
@@ -40,11 +43,21 @@ async def started(backend: Backend, flow_name: str = "sync-crm") -> FlowRun:
     return await backend.run(created.id)
 
 
-async def test_the_planned_past_arrives_as_planned(backend: Backend) -> None:
+@pytest.fixture
+async def crew(backend: Backend, server: ServerProcess) -> AsyncIterator[Crew]:
+    """Those who act in the past; the only worker is `backend`."""
+    names = ("scheduler", colleague.NAME)
+    scheduler, mira = [await open_backend(Target(Profile(name="demo"), None, name), data=server.data) for name in names]
+    yield Crew(scheduler, (backend,), mira)
+    await scheduler.aclose()
+    await mira.aclose()
+
+
+async def test_the_planned_past_arrives_as_planned(backend: Backend, crew: Crew) -> None:
     now = datetime.now(UTC)
-    planned = past(5, now, runs=120)
+    planned = [*past(5, now, runs=120), *outage(5, now)]
     flow_ids = await register(backend, now)
-    await seed(backend, flow_ids, planned, now, sleep=no_pause)
+    await seed(crew, flow_ids, planned, now, sleep=no_pause)
     page = await backend.page(RunQuery(until=now - timedelta(minutes=1), limit=1000))
     there = {(run.flow_name, run.name, run.scheduled_start_time): run.state for run in page.rows}
     assert there == {(run.flow.name, run.name, run.due_at): run.states[-1]["type"] for run in planned}
@@ -52,6 +65,20 @@ async def test_the_planned_past_arrives_as_planned(backend: Backend) -> None:
     assert [state.name for state in await backend.history(first.id)][:3] == ["Scheduled", "Submitted", "Running"]
     assert {task.state for task in await backend.task_runs(first.id)} <= {"Success", "Failed", "TriggerFailed"}
     assert await backend.logs(first.id)
+    one_each = [first, *{run.state: run for run in page.rows}.values()]
+    told = {state.name: state.actor for run in one_each for state in await backend.history(run.id)}
+    workers = dict.fromkeys(("Submitted", "Running", "Success", "Failed"), "worker ops-1")
+    assert told.items() >= {"Scheduled": "scheduler", **workers, "Cancelled": colleague.NAME}.items()
+
+
+async def test_yesterdays_failed_runs_of_one_flow_are_there_to_be_found(backend: Backend, crew: Crew) -> None:
+    now = await backend.server_now()
+    flow_ids = await register(backend, now)
+    await seed(crew, flow_ids, outage(1, now.astimezone()), now, sleep=no_pause)
+    here = now.astimezone()
+    words = "state:failed since:yesterday until:today flow:etl-orders refused"
+    page = await backend.page(parse_filter(words, now, zone=here.tzinfo or UTC).query)
+    assert [run.state_message for run in page.rows] == [OUTAGE_TROUBLE] * OUTAGE_RUNS
 
 
 async def test_a_worker_brings_a_run_to_its_end_with_tasks_and_logs(backend: Backend) -> None:

@@ -6,11 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from flowlatch.demo.flows import FLOWS, SampleFlow, serialized
-from flowlatch.demo.plan import DAYS, PAST_ENDS, RUNS, late, past
+from flowlatch.demo.plan import DAYS, OUTAGE_RUNS, OUTAGE_TROUBLE, PAST_ENDS, RUNS, late, past, whole_past
 from flowlatch.model.params import read_value, show_value
 from flowlatch.model.state import StateType, is_finished
 
@@ -34,6 +35,17 @@ def test_the_past_is_some_weeks_of_runs_latest_first() -> None:
     assert kinds["Success"] > 0.75 * RUNS
     assert {"Failed", "Cancelled"} <= kinds.keys()
     assert any(run.states[0]["type"] == "Retrying" for run in runs)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+def test_a_store_was_away_yesterday_by_the_operators_clock(zone: str) -> None:
+    now = NOW.astimezone(ZoneInfo(zone))
+    runs = whole_past(1, now)
+    hit = [run for run in runs if run.states[-1].get("message") == OUTAGE_TROUBLE]
+    assert (len(hit), len(runs)) == (OUTAGE_RUNS, RUNS + OUTAGE_RUNS)
+    assert {(run.flow.name, run.states[-1]["type"]) for run in hit} == {("etl-orders", "Failed")}
+    assert {run.due_at.astimezone(now.tzinfo).date() for run in hit} == {now.date() - timedelta(days=1)}
+    assert all(first.due_at >= second.due_at for first, second in pairwise(runs)), "latest first"
 
 
 def test_every_run_ends_in_a_state_that_exists() -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -20,15 +21,17 @@ from flowlatch.config import Profile, Target
 from flowlatch.demo import colleague
 from flowlatch.demo.documents import create_runs
 from flowlatch.demo.flows import COLLEAGUE_FLOW, FLOWS, SampleFlow, run_name
-from flowlatch.demo.history import FlowIds, register, seed
+from flowlatch.demo.history import Crew, FlowIds, register, seed
 from flowlatch.demo.history import inputs as inputs_of
-from flowlatch.demo.plan import PAST_ENDS, late, past
+from flowlatch.demo.plan import PAST_ENDS, late, whole_past
 from flowlatch.demo.worker import Worker
 from flowlatch.errors import BackendError
 from flowlatch.model.run import NewRun
 from flowlatch.model.state import StateDraft
 
 WORKERS = 5
+SEEDERS = 3
+"""Workers that appear in the history of the past."""
 NEW_RUN_EVERY_S = (2.0, 6.0)
 COLLEAGUE_AFTER_S = 60.0
 CLOSING_PAUSE_S = 90.0
@@ -75,11 +78,24 @@ class Actors:
         return await open_backend(Target(Profile(name="demo"), None, actor), data=self._data)
 
     async def _seed_past(self, backend: Backend, flow_ids: FlowIds, now: datetime) -> None:
+        """Bring the past onto the server; "yesterday" is that of this machine, as it is on the screen."""
         try:
-            await create_runs(backend, [inputs_of(run, flow_ids) for run in late(self._seed, now)])
-            await seed(backend, flow_ids, past(self._seed, now), now)
+            async with AsyncExitStack() as opened:
+                names = [*(f"worker ops-{number}" for number in range(1, SEEDERS + 1)), colleague.NAME]
+                *workers, mira = [await opened.enter_async_context(self._connection(name)) for name in names]
+                await create_runs(backend, [inputs_of(run, flow_ids) for run in late(self._seed, now)])
+                crew = Crew(backend, tuple(workers), mira)
+                await seed(crew, flow_ids, whole_past(self._seed, now.astimezone()), now)
         except* BackendError as errors:
             sys.stderr.write(f"the past is incomplete: {errors.exceptions}\n")
+
+    @asynccontextmanager
+    async def _connection(self, actor: str) -> AsyncIterator[Backend]:
+        backend = await self._opened(actor)
+        try:
+            yield backend
+        finally:
+            await backend.aclose()
 
     async def _for_ever(self, actor: str, act: Callable[[Backend], Awaitable[None]]) -> None:
         """Keep an actor acting; a server that is away, or has no room, is tried again."""

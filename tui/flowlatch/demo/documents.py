@@ -40,7 +40,8 @@ async def create_runs(backend: Backend, inputs: Sequence[Mapping[str, Any]]) -> 
 
 async def set_states(backend: Backend, states: Sequence[Mapping[str, Any]]) -> None:
     """Set states `{flow_run_id, version, state}` in one transaction, all or none."""
-    await backend.graphql(STATES, {"input": {"states": list(states)}})
+    if states:
+        await backend.graphql(STATES, {"input": {"states": list(states)}})
 
 
 async def set_task_states(backend: Backend, states: Sequence[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -34,6 +35,20 @@ _STEPS = 4
 
 Sleep = Callable[[float], Awaitable[None]]
 FlowIds = dict[str, FlowId]
+Pairs = Sequence[tuple[str, PlannedRun]]
+"""Id on the server, and what it shall become."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who acts in the past, each on a connection with a name of its own: the history says who did what."""
+
+    scheduler: Backend
+    """Makes the runs."""
+    workers: tuple[Backend, ...]
+    """Start and end them, in turn."""
+    colleague: Backend
+    """Cancels by hand."""
 
 
 async def register(backend: Backend, now: datetime) -> FlowIds:
@@ -67,19 +82,20 @@ async def _project(backend: Backend, name: str) -> str:
 
 
 async def seed(
-    backend: Backend, flow_ids: FlowIds, runs: Sequence[PlannedRun], now: datetime, *, sleep: Sleep = asyncio.sleep
+    crew: Crew, flow_ids: FlowIds, runs: Sequence[PlannedRun], now: datetime, *, sleep: Sleep = asyncio.sleep
 ) -> None:
     """Bring the past before `now` onto the server, latest first, in waves of at most `CREATES_AT_ONCE` runs."""
     recent = [run for run in runs if now - run.due_at <= RECENT]
     older = [run for run in runs if now - run.due_at > RECENT]
     async with asyncio.TaskGroup() as group:
         for wave in _waves(recent):
-            pairs = await _created(backend, flow_ids, wave)
-            starting = [_state(run_id, version, _STARTING[version]) for run_id, _ in pairs for version in _STARTING]
-            await set_states(backend, starting)
-            group.create_task(_run(backend, pairs, sleep))
+            for worker, pairs in _shared(crew, await _created(crew.scheduler, flow_ids, wave)):
+                starting = [_state(run_id, version, _STARTING[version]) for run_id, _ in pairs for version in _STARTING]
+                await set_states(worker, starting)
+                group.create_task(_run(worker, crew.colleague, pairs, sleep))
         for wave in _waves(older):
-            await _end(backend, await _created(backend, flow_ids, wave))
+            for worker, pairs in _shared(crew, await _created(crew.scheduler, flow_ids, wave)):
+                await _end(worker, crew.colleague, pairs)
 
 
 _STARTING = {
@@ -92,13 +108,19 @@ def _waves(runs: list[PlannedRun]) -> list[list[PlannedRun]]:
     return [runs[start : start + CREATES_AT_ONCE] for start in range(0, len(runs), CREATES_AT_ONCE)]
 
 
+def _shared(crew: Crew, pairs: Pairs) -> list[tuple[Backend, Pairs]]:
+    """Deal the runs of one wave out to the workers."""
+    dealt = [(worker, pairs[place :: len(crew.workers)]) for place, worker in enumerate(crew.workers)]
+    return [(worker, share) for worker, share in dealt if share]
+
+
 async def _created(backend: Backend, flow_ids: FlowIds, wave: list[PlannedRun]) -> list[tuple[str, PlannedRun]]:
     ids = await create_runs(backend, [inputs(run, flow_ids) for run in wave])
     return list(zip(ids, wave, strict=True))
 
 
-async def _end(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]]) -> None:
-    """End the runs of one wave, and their tasks, without having started them."""
+async def _end(backend: Backend, colleague: Backend, pairs: Pairs) -> None:
+    """End runs, and their tasks, without having started them."""
     tasks = await task_runs(backend, [run_id for run_id, _ in pairs])
     await write_logs(backend, [line for run_id, run in pairs for line in _lines(run_id, run)])
     await set_task_states(
@@ -108,7 +130,14 @@ async def _end(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]]) -> Non
     for run_id, run in pairs:
         following = [_STARTING[1], *(state for state in run.states if state["type"] != "Running")]
         states += [_state(run_id, 1 + index, state) for index, state in enumerate(following)]
-    await set_states(backend, states)
+    await _set(backend, colleague, states)
+
+
+async def _set(worker: Backend, colleague: Backend, states: list[dict[str, Any]]) -> None:
+    """Set states, those that a person decides by the colleague and after the others."""
+    by_hand = [state for state in states if state["state"]["type"] == "Cancelled"]
+    await set_states(worker, [state for state in states if state not in by_hand])
+    await set_states(colleague, by_hand)
 
 
 def inputs(run: PlannedRun, flow_ids: FlowIds) -> dict[str, Any]:
@@ -123,8 +152,8 @@ def inputs(run: PlannedRun, flow_ids: FlowIds) -> dict[str, Any]:
     return values | ({"idempotency_key": run.key} if run.key else {})
 
 
-async def _run(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]], sleep: Sleep) -> None:
-    """Run the tasks of one wave and end its runs, the short ones first."""
+async def _run(backend: Backend, colleague: Backend, pairs: Pairs, sleep: Sleep) -> None:
+    """Run the tasks of these runs and end them, the short ones first."""
     tasks = await task_runs(backend, [run_id for run_id, _ in pairs])
     await set_task_states(
         backend,
@@ -145,8 +174,9 @@ async def _run(backend: Backend, pairs: Sequence[tuple[str, PlannedRun]], sleep:
         await set_task_states(
             backend, [state for run_id, run in ended for state in _task_ends(run, tasks[run_id], version=1)]
         )
-        await set_states(
+        await _set(
             backend,
+            colleague,
             [_state(run_id, 3 + index, state) for run_id, run in ended for index, state in enumerate(run.states)],
         )
 

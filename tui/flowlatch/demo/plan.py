@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any
 
@@ -13,6 +13,11 @@ RUNS = 600
 DAYS = 24
 PAST_ENDS = timedelta(minutes=2)
 """Nothing of the past is due later than so long ago; what is due after that belongs to the workers."""
+OUTAGE_FLOW = "etl-orders"
+OUTAGE_TROUBLE = "S3: connection refused"
+OUTAGE_RUNS = 6
+OUTAGE_BEGINS = time(13, 15)
+"""Yesterday, in the operator's zone: by day, so that it is yesterday's by any other clock within some hours as well."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,24 @@ def past(seed: int, now: datetime, runs: int = RUNS) -> list[PlannedRun]:
         due = (now - back - timedelta(seconds=random.randint(0, 50))).replace(microsecond=0)
         planned.append(_planned(random, random.choice(flows), due))
     return planned
+
+
+def outage(seed: int, now: datetime) -> list[PlannedRun]:
+    """Return the runs of one flow that failed yesterday as a store was away, latest first; by the zone of `now`."""
+    random = Random(f"outage {seed}")
+    flow = next(flow for flow in FLOWS if flow.name == OUTAGE_FLOW)
+    begins_at = datetime.combine(now.date() - timedelta(days=1), OUTAGE_BEGINS, now.tzinfo)
+    failed = ({"type": "Failed", "message": OUTAGE_TROUBLE},)
+    planned = []
+    for index in reversed(range(OUTAGE_RUNS)):
+        due = begins_at + timedelta(minutes=10 * index, seconds=random.randint(0, 50))
+        planned.append(replace(_planned(random, flow, due), states=failed))
+    return planned
+
+
+def whole_past(seed: int, now: datetime) -> list[PlannedRun]:
+    """Return everything that has ended before `now`, latest first; `now` in the operator's zone."""
+    return sorted([*past(seed, now), *outage(seed, now)], key=lambda run: run.due_at, reverse=True)
 
 
 def late(seed: int, now: datetime) -> list[PlannedRun]:
