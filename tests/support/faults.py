@@ -1,17 +1,21 @@
 """A server that misbehaves as scripted, alone or as a proxy before a real one (reliability.md §2, P6).
 
 Each HTTP request takes the next fault of the script; when the script is empty it is passed on (or answered 404 when
-there is no real server behind). Websocket upgrades are passed on, or refused while `refuse_websockets` is set.
+there is no real server behind). Websocket upgrades are passed on, or refused while `refuse_websockets` is set. With
+`tls` it speaks TLS to its clients, as the proxies do that operators put in front.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import urlsplit
+
+from tests.support.relay import join
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ Fault = Pass | LoseAnswer | LoseRequest | Hang | Answer
 class FaultyServer:
     """Listens on loopback while its `async with` block lasts; `seen` and `heads` hold what was requested."""
 
-    def __init__(self, *script: Fault, upstream: str | None = None) -> None:
+    def __init__(self, *script: Fault, upstream: str | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.script = list(script)
         self.otherwise: Fault | None = None
         """What every request gets once the script is empty; None = passed on."""
@@ -66,14 +70,17 @@ class FaultyServer:
         self.seen: list[bytes] = []
         self.heads: list[str] = []
         self.url = ""
+        self.port = 0
         parts = urlsplit(upstream or "")
         self._upstream = (parts.hostname or "", parts.port or 80) if upstream else None
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> FaultyServer:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(
@@ -151,23 +158,9 @@ class FaultyServer:
             writer.write(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()
             return
-        up_reader, up_writer = await asyncio.open_connection(*self._upstream)
-        up_writer.write(self._for_upstream(head, "Upgrade"))
-        both = {asyncio.create_task(_pump(reader, up_writer)), asyncio.create_task(_pump(up_reader, writer))}
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            up_writer.transport.abort()
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while piece := await reader.read(65536):
-            writer.write(piece)
-            await writer.drain()
+        there = await asyncio.open_connection(*self._upstream)
+        there[1].write(self._for_upstream(head, "Upgrade"))
+        await join((reader, writer), there)
 
 
 async def _answer(writer: asyncio.StreamWriter, fault: Answer) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.widget import Widget
@@ -49,3 +50,12 @@ def screen_text(app: App[Any]) -> str:
     """Return what the screen shows, line by line, without styles."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def style_of(app: App[Any], text: str) -> Style:
+    """Return the style in which a text begins on the screen; it must be there and begin a segment."""
+    for strip in app.screen._compositor.render_strips():
+        for segment in strip:
+            if segment.text.strip().startswith(text):
+                return segment.style or Style()
+    raise AssertionError(f"{text!r} is not on the screen")

@@ -157,11 +157,11 @@ class Link:
                 finally:
                     await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise Unreachable(f"no answer from {self._where()} ({_reason(error)})") from error
-        except httpx.TransportError as error:
-            raise AnswerLost(f"the answer of {self._where()} was lost ({_reason(error)})") from error
+            raise Unreachable(f"no answer from {self._where()} ({reason_of(error)})") from error
         except TimeoutError as error:
             raise AnswerLost(f"no answer from {self._where()} within {self._timeout_s:g} s") from error
+        except (httpx.TransportError, OSError) as error:  # httpx hands on what TLS says while reading
+            raise AnswerLost(f"the answer of {self._where()} was lost ({reason_of(error)})") from error
         self._note_date(response)
         return self._reply(response, content)
 
@@ -266,20 +266,31 @@ def _is_error_list(errors: Any) -> bool:
     return isinstance(errors, list) and bool(errors) and all(isinstance(error, dict) for error in errors)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the most telling words of an error and its causes."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return one_line(f"certificate not trusted: {seen.verify_message}; see ca_file", 120)
-        if isinstance(seen, OSError) and (seen.errno or 0) > 0 and not isinstance(seen, ssl.SSLError):
+        if isinstance(seen, ssl.SSLError):
+            return one_line(_tls_reason(seen), 120)
+        if isinstance(seen, OSError) and (seen.errno or 0) > 0:
             return os.strerror(seen.errno or 0).lower()
         if isinstance(seen, OSError) and seen.strerror:
             return one_line(seen.strerror.lower(), 120)
         seen = seen.__cause__ or seen.__context__
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
         return f"no connection within {CONNECT_S:g} s" if isinstance(error, httpx.ConnectTimeout) else "timed out"
     return one_line(str(error) or type(error).__name__, 120)
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not trusted: {error.verify_message}; see ca_file"
+    name = error.reason or ""
+    if "CERTIFICATE_REQUIRED" in name or "HANDSHAKE_FAILURE" in name:  # by TLS 1.3, and before it
+        return "the server wants a client certificate; see cert_file"
+    if name in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "no TLS is spoken there; is it http?"
+    return f"TLS failed: {name.replace('_', ' ').lower() or error}"
 
 
 def _ssl_context(profile: Profile) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from flowlatch.api.call import error_of
-from flowlatch.api.http import CONNECT_S, MAX_ANSWER_BYTES, Link
+from flowlatch.api.http import CONNECT_S, MAX_ANSWER_BYTES, Link, reason_of
 from flowlatch.config import is_loopback
 from flowlatch.errors import BackendError, Unauthorized, Unreachable
 from flowlatch.text import one_line
@@ -132,7 +132,7 @@ def _data(answer: asyncio.Task[Any], link: Link) -> dict[str, Any]:
 def _lost(error: BaseException, link: Link, kind: type[Unreachable]) -> BackendError:
     """Return our error for a connection that failed: by the close code where there is one."""
     where = one_line(link.url, 120)
-    why = f"the live connection failed ({one_line(error.__cause__ or error, 120) or 'timed out'})"
+    why = f"the live connection failed ({reason_of(error.__cause__ or error)})"
     cause: BaseException | None = error
     while cause is not None:
         received = getattr(cause, "rcvd", None) or getattr(cause, "sent", None)
