@@ -18,12 +18,15 @@ from tests.support.wire import Wire
 
 START_S = 20.0
 STOP_S = 10.0
+COMPILED = Path(__file__).parents[2] / "__pycache__" / "tests"
+"""Where processes keep compiled modules, also where the environment forbids to: an installed program has them."""
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """Return this process's environment with FLOWLATCH_HOME in `home` and no other setting of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWLATCH_")}
-    return {**kept, "FLOWLATCH_HOME": str(home), **more}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**kept, "PYTHONPYCACHEPREFIX": str(COMPILED), "FLOWLATCH_HOME": str(home), **more}
 
 
 class ServerProcess:
