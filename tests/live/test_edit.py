@@ -260,6 +260,9 @@ def test_no_change_is_seen_before_it_is_sent() -> None:
     assert not is_no_change(base, StateDraft(type="Failed", message="else"))
     later = StateDraft(type="Scheduled", start_time=datetime(2027, 1, 1, tzinfo=UTC))
     assert not is_no_change(Base(RunId("r"), state("Scheduled", 1)), later)
+    waiting = Base(RunId("r"), state("Scheduled", 1).model_copy(update={"start_time": later.start_time}))
+    assert is_no_change(waiting, later)
+    assert not is_no_change(waiting, StateDraft(type="Scheduled")), "no start means at once"
 
 
 def test_undo_brings_back_what_belonged_to_the_state() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,8 @@ def test_a_state_and_a_verb() -> None:
         *("flowlatch", "--profile", "local", "runs", "set-state", "r1"),
         *("Failed", "-m", "it's stuck", "--expect-version", "7"),
     ]
+    later = StateDraft(type="Scheduled", start_time=datetime(2027, 1, 1, 8, tzinfo=UTC))
+    assert " Scheduled --at 2027-01-01T08:00:00Z --expect-version 1" in set_state_command("r1", 1, later)
     assert run_command("cancel", "r1", server="prod") == "flowlatch --profile prod runs cancel r1"
 
 

@@ -23,7 +23,7 @@ from flowlatch.errors import (
 )
 from flowlatch.live.parties import is_person
 from flowlatch.model.run import FlowRun, RunId
-from flowlatch.model.state import State, StateDraft, state_type
+from flowlatch.model.state import SCHEDULED_LIKE, State, StateDraft, state_type
 from flowlatch.text import one_line
 
 
@@ -259,12 +259,16 @@ def _state(current: Current) -> State:
 
 
 def is_no_change(base: Base, draft: StateDraft) -> bool:
-    """True when the draft is what the run has already: there is nothing to send."""
+    """True when the draft is what the run has already: there is nothing to send.
+
+    No start means at once for the scheduled family, so it is a change of a run that starts later.
+    """
     state = base.state
+    has_start = draft.start_time is not None or state_type(draft.type) in SCHEDULED_LIKE
     return (
         state.name == draft.type
         and (state.message or "") == (draft.message or "")
-        and (draft.start_time is None or draft.start_time == state.start_time)
+        and (not has_start or draft.start_time == state.start_time)
     )
 
 

@@ -69,6 +69,8 @@ def set_state_command(run_id: str, version: int, draft: StateDraft, *, server: s
     words = ["flowlatch", *server_options(server), "runs", "set-state", run_id, draft.type]
     if draft.message:
         words += ["-m", draft.message]
+    if draft.start_time:
+        words += ["--at", draft.start_time.isoformat().replace("+00:00", "Z")]
     return _line([*words, "--expect-version", str(version)])
 
 

@@ -146,6 +146,13 @@ def stamp(moment: datetime | None, zone: tzinfo = UTC) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {offset_of(local)}"
 
 
+def start_stamp(moment: datetime, zone: tzinfo) -> str:
+    """Return when something shall start: `2026-11-23 14:00 +01`, with seconds where there are some."""
+    local = moment.astimezone(zone)
+    seconds = f":{local:%S}" if local.second else ""
+    return f"{local:%Y-%m-%d %H:%M}{seconds} {offset_of(local)}"
+
+
 def short_stamp(moment: datetime | None, now: datetime, zone: tzinfo) -> str:
     """Return a time for a list, 14 cells at most: `14:00:28 +01` today, else `11-23 14:00 +01` or with the year."""
     if moment is None:

@@ -34,7 +34,7 @@ from flowlatch.model.state import StateDraft
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.editor import edit_text
-from flowlatch.ui.format import clock, run_title
+from flowlatch.ui.format import run_title, start_stamp
 from flowlatch.ui.messages import CopyText
 from flowlatch.ui.screens.conflict import ConflictResult, ConflictScreen, Way
 from flowlatch.ui.screens.edit_words import (
@@ -157,14 +157,12 @@ class EditStateScreen(RunForm[None]):
         zone, now = self.session.local_zone, self.session.now()
         self.query_one("#now", Static).update(now_line(self.base, zone))
         self.query_one("#now-field", Field).show_hint(lock(self.session))
-        start, draft = self.typed.start(), self.typed.draft()
+        self.typed.base = self.base.state
         self.typed.show_problems(is_strict=self._is_strict)
-        start_text = ""
-        if isinstance(start, StartTime):
-            start_text = f"at {clock(start.at, zone)}, {until(start.at, now)}"
-            self.typed.show_start(f"{start.wire}  {until(start.at, now)}")
-        words = will_do(self.base, draft, start_text=start_text)
-        self.query_one("#will-do", Static).update(words)
+        start, kept = self.typed.start(), self.typed.kept_start
+        hint = f"{start.wire}  {until(start.at, now)}" if isinstance(start, StartTime) else ""
+        self.typed.show_start(hint, kept=start_stamp(kept, zone) if kept else "")
+        self.query_one("#will-do", Static).update(will_do(self.base, self.typed.draft(), zone=zone, now=now))
         super().show_all()
 
     def status_right(self) -> Content:

@@ -12,12 +12,13 @@ from flowlatch.live.parties import party
 from flowlatch.model.run import FlowRun
 from flowlatch.model.state import Category, State, StateDraft, StateType, is_finished
 from flowlatch.text import one_line
-from flowlatch.ui.format import clock, exact_age, fit, state_content, state_label, style_name
+from flowlatch.ui.format import clock, exact_age, fit, start_stamp, state_content, state_label, style_name
+from flowlatch.ui.screens.schedule_view import until
 from flowlatch.ui.widgets.state_fields import takes_start
 
 
-def will_do(base: Base, draft: StateDraft | None, *, start_text: str = "") -> Content:
-    """Return what submitting will do; `start_text` is the start in words for the scheduled family."""
+def will_do(base: Base, draft: StateDraft | None, *, zone: tzinfo, now: datetime) -> Content:
+    """Return what submitting will do."""
     if draft is None:
         return Content.styled("choose a state", "$muted")
     if is_no_change(base, draft):
@@ -29,22 +30,23 @@ def will_do(base: Base, draft: StateDraft | None, *, start_text: str = "") -> Co
         state_content(draft.type),
         ".",
     )
-    words = " ".join(_effects(base.state, draft.type, start_text))
+    words = " ".join(_effects(base.state, draft, zone, now))
     return Content.assemble(arrow, f" {words}" if words else "")
 
 
-def _effects(now: State, to: str, start_text: str) -> list[str]:
+def _effects(base: State, draft: StateDraft, zone: tzinfo, now: datetime) -> list[str]:
     words: list[str] = []
-    if now.name == to:
+    to = draft.type
+    if base.name == to and draft.start_time == base.start_time:
         words.append("The state stays; only what is said about it changes.")
-    elif now.is_finished and is_finished(to):
+    elif base.is_finished and is_finished(to):
         words.append("It recolours a finished run; nothing runs again.")
-    elif now.is_finished:
+    elif base.is_finished:
         words.append("It revives a finished run.")
-    elif now.category is Category.RUNNING and is_finished(to):
+    elif base.category is Category.RUNNING and is_finished(to):
         words.append("It does not stop the process; use x Cancel if the process must stop.")
     if takes_start(to):
-        words.append(f"An agent may start it {start_text or 'at once'}.")
+        words.append(_start_words(base, draft, zone, now))
     elif to == StateType.PAUSED:
         words.append("It waits until somebody sets Resume or Scheduled.")
     elif to == StateType.CANCELLING:
@@ -54,6 +56,20 @@ def _effects(now: State, to: str, start_text: str) -> list[str]:
     elif to in (StateType.RUNNING, StateType.SUBMITTED, StateType.PENDING, StateType.QUEUED):
         words.append("It only says so: nothing is started by it.")
     return words
+
+
+def _start_words(base: State, draft: StateDraft, zone: tzinfo, now: datetime) -> str:
+    """Return when an agent may take the run, and what that changes for one that waits already."""
+    at = draft.start_time if draft.start_time and draft.start_time > now else None
+    new = f"at {start_stamp(at, zone)}, {until(at, now)}" if at else "at once"
+    if base.start_time is None or not takes_start(base.name):
+        return f"An agent may start it {new}."
+    old = start_stamp(base.start_time, zone)
+    if draft.start_time == base.start_time:
+        return f"It still starts {new}."
+    if at is None:
+        return f"It starts at once instead of at {old}: an agent may take it now."
+    return f"The start moves from {old} to {new.removeprefix('at ')}."
 
 
 def banner(theirs: FlowRun, zone: tzinfo, now: datetime, *, me: str, is_mine: bool) -> Content:

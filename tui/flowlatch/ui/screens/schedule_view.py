@@ -23,8 +23,10 @@ Part = Content | str | tuple[str, str]
 
 
 def until(at: datetime, now: datetime) -> str:
-    """Return `in 16 h 56 min`, `in 3 d 2 h`, `in 40 s`, `12 min ago`."""
+    """Return `in 16 h 56 min`, `in 3 d 2 h`, `in 40 s`, `now`, `12 min ago`."""
     seconds = int((at - now).total_seconds())
+    if not seconds:
+        return "now"
     ahead = abs(seconds)
     days, hours, minutes = ahead // 86400, ahead % 86400 // 3600, ahead % 3600 // 60
     if days:

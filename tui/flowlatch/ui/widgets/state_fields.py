@@ -16,7 +16,7 @@ from textual.widgets import Input
 from flowlatch.errors import BadInput
 from flowlatch.model.params import check_text
 from flowlatch.model.schedule import StartTime, read_time
-from flowlatch.model.state import SCHEDULED_LIKE, StateDraft, StateType, state_type
+from flowlatch.model.state import SCHEDULED_LIKE, State, StateDraft, StateType, state_type
 from flowlatch.text import one_line
 from flowlatch.ui.format import style_name
 from flowlatch.ui.widgets.choice import Choice, Option
@@ -33,6 +33,7 @@ GROUPS: tuple[tuple[str, tuple[StateType, ...]], ...] = (
     ("goes on", (_S.RUNNING, _S.CANCELLING, _S.SUBMITTED, _S.CLIENT_FAILED)),
 )
 """All 21 states by what they mean for the run."""
+START_FORMS = "now, in 20m, tomorrow 7am …"
 SHOWN_MESSAGE = 2000
 """Characters of a message in its one-line input; the whole text is kept and edited with ctrl+e."""
 
@@ -78,6 +79,8 @@ class StateFields(Vertical):
         self.start_text = ""
         self.extra: dict[str, Any] = {}
         """Further keys of the state, from an undo; dropped once another state is chosen."""
+        self.base: State | None = None
+        """What the run is now, where there is one run: while it stays in this state, an empty start changes none."""
         self._zone, self._now, self._is_reason_required = zone, now, is_reason_required
 
     def compose(self) -> ComposeResult:
@@ -87,7 +90,7 @@ class StateFields(Vertical):
         yield Field(
             "why", TextInput(placeholder="becomes the message of the state", id="why"), hint=hint, id="why-field"
         )
-        yield Field("start", TextInput(placeholder="now, in 20m, tomorrow 7am …", id="start"), id="start-field")
+        yield Field("start", TextInput(placeholder=START_FORMS, id="start"), id="start-field")
 
     def fill(self, state: str, message: str, start_text: str, extra: dict[str, Any] | None = None) -> None:
         """Take these values, without saying `Changed`."""
@@ -131,8 +134,14 @@ class StateFields(Vertical):
             self.start_text = message.value
             self.post_message(self.Changed(self))
 
+    @property
+    def kept_start(self) -> datetime | None:
+        """The start that the run has and keeps when none is typed; None where an empty start means at once."""
+        base = self.base
+        return base.start_time if base is not None and base.name == self.state and takes_start(base.name) else None
+
     def start(self) -> StartTime | str | None:
-        """Return the start time, its problem as text, or None where the state has none or it is due at once."""
+        """Return the start time, its problem as text, or None where none is typed or the state has none."""
         if not takes_start(self.state) or not self.start_text.strip():
             return None
         reading = read_time(self.start_text, self._zone, self._now())
@@ -143,7 +152,7 @@ class StateFields(Vertical):
         start = self.start()
         if not self.state or isinstance(start, str):
             return None
-        at = start.at if start else None
+        at = start.at if start else self.kept_start
         return StateDraft(type=self.state, message=self.message or None, start_time=at, extra=self.extra)
 
     def problems(self) -> list[str]:
@@ -172,6 +181,7 @@ class StateFields(Vertical):
             is_shown = is_strict or selector == "#start-field"
             self.query_one(selector, Field).show_problem(problems.get(selector, "") if is_shown else "")
 
-    def show_start(self, hint: str) -> None:
-        """Show what the start means, behind its input."""
+    def show_start(self, hint: str, kept: str = "") -> None:
+        """Show what the start means, behind its input; `kept` is the start that stays when none is typed."""
         self.query_one("#start-field", Field).show_hint(hint)
+        self.query_one("#start", TextInput).placeholder = f"stays {kept}; now, in 20m …" if kept else START_FORMS
