@@ -47,7 +47,7 @@ SECTIONS: dict[str, tuple[Binding, ...]] = {
 
 def key_table() -> str:
     """Return the README's table of keys as it must be."""
-    lines = ["| where | key | does |", "|---|---|---|"]
+    lines = ["| where | key | action | does |", "|---|---|---|---|"]
     for where, bindings in SECTIONS.items():
         tabs = [binding for binding in bindings if binding in keys.STATE_TABS]
         for binding in bindings:
@@ -56,7 +56,8 @@ def key_table() -> str:
             shown = ["1", "9"] if binding in tabs else keys.shown_keys(binding)
             written = "`1`–`9`" if binding in tabs else " ".join(f"`{key}`" for key in shown)
             does = "State tabs with live counts" if binding in tabs else binding.tooltip
-            lines.append(f"| {where} | {written} | {does} |")
+            action = "`state_tab_1` …" if binding in tabs else f"`{binding.id}`"
+            lines.append(f"| {where} | {written} | {action} | {does} |")
             where = ""
     return "\n".join(lines)
 

@@ -18,6 +18,8 @@ GROUND = {
     "config",
     "config_file",
     "config_edit",
+    "keymap",
+    "looks",
     "places",
     "profile",
     "secret",
@@ -29,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "store": {"ground", "model", "store"},
     "server": {"ground", "model", "store", "server"},
     "live": {"ground", "model", "api", "live"},
-    "ui.words": {"text", "errors", "model", "ui.words"},
+    "ui.words": {"text", "errors", "keymap", "looks", "model", "ui.words"},
     "ui.widgets": {"text", "errors", "model", "ui.words", "ui.widgets"},
     "ui.tools": {"ground", "model", "ui.words"},
     "ui.screens": {

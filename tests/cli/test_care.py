@@ -61,6 +61,40 @@ def test_a_broken_config_is_told_and_left_alone(inside: Command, home: Path) -> 
     assert inside("--profile", "x", "runs", "list").code == 2
 
 
+def test_a_clash_an_unknown_action_and_an_unknown_theme_are_one_line_each(inside: Command, home: Path) -> None:
+    path = home / "config.toml"
+    text = 'theme = "pink"\n[keys]\nedit_state = ["x"]\nfly = ["f9"]\n'
+    path.write_text(text)
+    wanted = [
+        f"{path}:1: theme: 'pink' is unknown; known: dark, light, high-contrast, colour-blind, terminal; dark is used",
+        f"{path}:4: keys.fly: no such action; the help screen (?) names them all",
+        f"{path}:3: keys.edit_state: x is taken by cancel (in the list); edit_state keeps e, m",
+    ]
+    listed = inside("profiles", "list")
+    assert (listed.code, listed.err.splitlines()) == (0, [f"config: {line}" for line in wanted])
+    facts = inside("doctor", "--json").row["configuration"]
+    assert (facts["problems"], facts["theme"], facts["own_keys"]) == (wanted, "dark", {})
+    path.write_text('theme = "light"\n[keys]\nedit_state = ["F9"]\n')
+    facts = inside("doctor", "--json").row["configuration"]
+    assert (facts["problems"], facts["theme"], facts["own_keys"]) == ([], "light", {"edit_state": ["f9"]})
+
+
+def test_commands_read_keys_and_themes_without_the_screens_library(home: Path) -> None:
+    (home / "config.toml").write_text('theme = "pink"\n[keys]\nedit_state = ["x"]\n')
+    script = (
+        "import sys\nfrom flowlatch.config import load_settings\nprint(len(load_settings().problems), "
+        "sorted({'textual', 'rich'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 []\n"
+
+
+def test_a_theme_that_there_is_not_is_a_wrong_option(inside: Command) -> None:
+    done = inside("runs", "list", "--theme", "pink")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "'pink' is unknown; known: dark, light, high-contrast, colour-blind, terminal" in done.err
+
+
 def test_the_doctor_tells_all_but_secrets(inside: Command, shared_server: ServerProcess) -> None:
     facts = inside("doctor", "--json").row
     assert facts["server"]["lock"] == "enforced"

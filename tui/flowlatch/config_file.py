@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from flowlatch.errors import ConfigError
-from flowlatch.profile import DEFAULT_THEME, LOCAL, Profile, Settings, checked_url
+from flowlatch.keymap import checked_keymap
+from flowlatch.looks import DEFAULT_LOOK, look_named, unknown_look
+from flowlatch.profile import LOCAL, Profile, Settings, checked_url
 from flowlatch.secret import is_literal
 from flowlatch.text import one_line
 
@@ -71,7 +73,7 @@ class _Reader:
             self._unusable[default] = self._note(["default"], f"no profile is named {one_line(default)!r}")
         return Settings(
             default=default,
-            theme=self._value("theme", str, "the name of a theme", DEFAULT_THEME),
+            theme=self._theme(),
             clipboard=self._value("clipboard", bool, "true or false", True),
             profiles=profiles,
             keys=self._keys(),
@@ -90,6 +92,13 @@ class _Reader:
         value: dict[str, Any] = self._value(key, dict, f"a table, [{key}]", {})
         return value
 
+    def _theme(self) -> str:
+        name: str = self._value("theme", str, "the name of a theme", DEFAULT_LOOK)
+        look = look_named(name)
+        if look is None:
+            self._note(["theme"], f"{unknown_look(name)}; {DEFAULT_LOOK} is used")
+        return look or DEFAULT_LOOK
+
     def _keys(self) -> dict[str, list[str]]:
         keys: dict[str, list[str]] = {}
         for action, value in self._table("keys").items():
@@ -98,7 +107,10 @@ class _Reader:
                 keys[action] = names
             else:
                 self._note(["keys", action], 'wants a key or a list of keys, e.g. ["e", "m"]')
-        return keys
+        checked = checked_keymap(keys)
+        for action, problem in checked.problems.items():
+            self._note(["keys", action], problem)
+        return {action: names.split(",") for action, names in checked.keys.items()}
 
     def _profile(self, name: str, table: Any) -> Profile | None:
         if not isinstance(table, dict):

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from flowlatch.errors import ConfigError
+from flowlatch.looks import DEFAULT_LOOK
 from flowlatch.text import one_line
 
 LOCAL = "local"
 """The profile that is always there: the embedded server."""
-DEFAULT_THEME = "dark"
 
 
 class Profile(BaseModel):
@@ -59,11 +59,11 @@ class Settings:
     """The configuration file, as far as it could be used."""
 
     default: str = LOCAL
-    theme: str = DEFAULT_THEME
+    theme: str = DEFAULT_LOOK
     clipboard: bool = True
     profiles: dict[str, Profile] = field(default_factory=lambda: {LOCAL: Profile(name=LOCAL)})
     keys: dict[str, list[str]] = field(default_factory=dict)
-    """Action id → keys."""
+    """Action → keys by the names that the screen's library has for them; only such as can be used."""
     problems: list[str] = field(default_factory=list)
     """One clear line each: file, line, key, allowed form."""
     unusable: dict[str, str] = field(default_factory=dict)

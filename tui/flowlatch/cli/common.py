@@ -71,7 +71,21 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _option(*names: str, **attributes: Any) -> click.Option:
-    return click.Option(names, expose_value=False, callback=_keep, **attributes)
+    return click.Option(names, expose_value=False, **{"callback": _keep, **attributes})
+
+
+def _keep_theme(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    from flowlatch.looks import look_named, unknown_look
+
+    if value is not None and look_named(value) is None:
+        raise click.BadParameter(f"theme {unknown_look(value)}", ctx, param)
+    _keep(ctx, param, value and look_named(value))
+
+
+def _theme_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from flowlatch.looks import LOOKS
+
+    return [name for name in LOOKS if name.startswith(incomplete)]
 
 
 def _profile_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -91,11 +105,17 @@ SERVER_OPTIONS: list[click.Parameter] = [
 ]
 SCREEN_OPTIONS: list[click.Parameter] = [
     _option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, so that it can select text."),
-    _option("--theme", metavar="NAME", help="Colours of the dashboard."),
+    _option(
+        "--theme",
+        metavar="NAME",
+        help="Colours of the dashboard.",
+        callback=_keep_theme,
+        shell_complete=_theme_names,
+    ),
 ]
 HIDDEN_SCREEN_OPTIONS: list[click.Parameter] = [
     _option("--no-mouse", is_flag=True, hidden=True),
-    _option("--theme", hidden=True),
+    _option("--theme", hidden=True, callback=_keep_theme),
 ]
 
 

@@ -90,6 +90,7 @@ def configuration(common: Common) -> Facts:
         "profiles": sorted(common.settings.profiles),
         "default": common.settings.default,
         "theme": common.theme or common.settings.theme,
+        "own_keys": common.settings.keys,
         "problems": common.settings.problems,
         "environment": sorted(name for name in os.environ if name.startswith("FLOWLATCH_")),
     }
@@ -153,5 +154,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(map(str, value)) or "none"
     if isinstance(value, dict):
-        return " ".join(f"{key} {text}" for key, text in value.items())
+        return (
+            " ".join(f"{key} {','.join(text) if isinstance(text, list) else text}" for key, text in value.items())
+            or "none"
+        )
     return "-" if value is None or value == "" else str(value)

@@ -35,7 +35,7 @@ from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
 from flowlatch.ui.terminal import hardened
-from flowlatch.ui.themes import DARK, THEMES, theme_named
+from flowlatch.ui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
     from flowlatch.api.backend import Backend
@@ -78,7 +78,6 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         self.clock = clock
         self.zone = zone
         self.state_dir = state_dir or places().state
-        self.keymap = keys.checked_keymap(settings.keys)
         self.session = self.make_session(target)
         self._newsroom = Newsroom(self.tell_screens, self.set_timer)
         self._looks = 0
@@ -88,8 +87,8 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         self._started_at = clock()
         for each in THEMES.values():
             self.register_theme(each)
-        self.theme, self._theme_problem = theme_named(theme or settings.theme)
-        self.set_keymap(self.keymap.keys)
+        self.theme = theme or settings.theme
+        self.set_keymap({action: ",".join(names) for action, names in settings.keys.items()})
 
     def make_session(self, target: Target) -> Session:
         """Return a session for a server; nothing is sent yet."""
@@ -125,9 +124,8 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         self.push_screen(RunsScreen(self.session, state_dir=self.state_dir))
         self.app_resume_signal.subscribe(self, lambda _: self.action_try_now())
         self.set_interval(LOOK_EVERY_S, self._look)
-        for problem in (*self.settings.problems, *self.keymap.problems, self._theme_problem):
-            if problem:
-                self.notify(problem, severity="warning", timeout=12)
+        for problem in self.settings.problems:
+            self.notify(problem, severity="warning", timeout=12)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -311,7 +309,7 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
 
     def action_help(self) -> None:
         """Show the keys of the screen in front."""
-        self.push_screen(load("help", "HelpScreen")(self.session, self.screen, self.keymap.keys))
+        self.push_screen(load("help", "HelpScreen")(self.session, self.screen))
 
     @on(messages.CopyText)
     def _copy_text(self, message: messages.CopyText) -> None:

@@ -14,11 +14,10 @@ from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
 
+from flowlatch.looks import LOOKS, look_named, unknown_look
 from flowlatch.model.filter import FAMILIES, FIELDS
 from flowlatch.model.run import FlowRun, RunId
-from flowlatch.text import one_line
 from flowlatch.ui import messages
-from flowlatch.ui.themes import THEMES
 from flowlatch.ui.widgets.command_line import Verb, find
 
 
@@ -90,7 +89,7 @@ DEEDS = (
     Deed(Verb("refresh", "Load anew, or try to connect now"), action="refresh"),
     Deed(Verb("times", "Write times as relative, local or UTC"), action="time_style"),
     Deed(Verb("read-only", "Switch writing off; switching it on asks"), action="read_only"),
-    Deed(Verb("theme", "Change the colours", "NAME", tuple(THEMES), needs_argument=True)),
+    Deed(Verb("theme", "Change the colours", "NAME", LOOKS, needs_argument=True)),
     Deed(Verb("help", "The keys of this screen"), action="help"),
     Deed(Verb("back", "Close this screen"), action="back"),
     Deed(Verb("quit", "Leave", aliases=("q",)), action="quit"),
@@ -121,10 +120,11 @@ async def perform(app: App[Any], text: str, extra: Mapping[str, str] | None = No
 
 
 def _set_theme(app: App[Any], name: str) -> None:
-    if name in THEMES:
-        app.theme = name
+    look = look_named(name)
+    if look is not None:
+        app.theme = look
     else:
-        app.notify(f"theme {one_line(name, 40)!r} is unknown; known: {', '.join(THEMES)}", markup=False)
+        app.notify(f"theme {unknown_look(name)}", markup=False)
 
 
 def _post(app: App[Any], deed: Deed, argument: str) -> None:

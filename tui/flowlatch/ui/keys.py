@@ -1,137 +1,134 @@
-"""Every key once: a named Binding with its action id, a word for the key line, and a sentence for the help screen.
+"""Every action that a key calls, once: a named Binding with a word for the key line and a sentence for the help.
 
-A screen lists the ones it acts on in its `BINDINGS`; key line, help and README read them from there. The id is what
-`[keys]` in the configuration file rebinds. Nothing is on ctrl+a and ctrl+b (tmux, screen), nor on ctrl+h, ctrl+i,
-ctrl+j and ctrl+m, which arrive as other keys; ctrl+d moves and never deletes. Source: ux.md §3.
+A screen lists the ones it acts on in its `BINDINGS`; key line, help and README read them from there. The keys
+themselves, which `[keys]` in the configuration file rebinds by action, stand in `flowlatch.keymap`. Source: ux.md §3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 from textual.keys import format_key
 
-FORBIDDEN = frozenset({"ctrl+a", "ctrl+b", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m"})
-"""Keys that nothing may be bound to."""
+from flowlatch.keymap import DEFAULT_KEYS
 
 
 def _key(
-    action: str, keys: str, word: str, sentence: str, *, show: bool = False, priority: bool = False, call: str = ""
+    action: str, word: str, sentence: str, *, show: bool = False, priority: bool = False, call: str = ""
 ) -> Binding:
     """A binding whose id is its action; `call` is the action with its argument where it has one."""
+    keys = DEFAULT_KEYS[action]
     return Binding(keys, call or action, word, show=show, tooltip=sentence, id=action, priority=priority)
 
 
-CURSOR_DOWN = _key("cursor_down", "j,down", "Down", "Move down")
-CURSOR_UP = _key("cursor_up", "k,up", "Up", "Move up")
-TOP = _key("top", "g,home", "Top", "Go to the first row")
-BOTTOM = _key("bottom", "G,end", "Bottom", "Go to the last row")
-HALF_DOWN = _key("half_page_down", "ctrl+d", "Half page down", "Move half a page down")
-HALF_UP = _key("half_page_up", "ctrl+u", "Half page up", "Move half a page up")
-PAGE_DOWN = _key("page_down", "pagedown", "Page down", "Move a page down")
-PAGE_UP = _key("page_up", "pageup", "Page up", "Move a page up")
-COLUMN_LEFT = _key("column_left", "left", "Columns left", "Show the columns to the left")
-COLUMN_RIGHT = _key("column_right", "right", "Columns right", "Show the columns to the right")
+CURSOR_DOWN = _key("cursor_down", "Down", "Move down")
+CURSOR_UP = _key("cursor_up", "Up", "Move up")
+TOP = _key("top", "Top", "Go to the first row")
+BOTTOM = _key("bottom", "Bottom", "Go to the last row")
+HALF_DOWN = _key("half_page_down", "Half page down", "Move half a page down")
+HALF_UP = _key("half_page_up", "Half page up", "Move half a page up")
+PAGE_DOWN = _key("page_down", "Page down", "Move a page down")
+PAGE_UP = _key("page_up", "Page up", "Move a page up")
+COLUMN_LEFT = _key("column_left", "Columns left", "Show the columns to the left")
+COLUMN_RIGHT = _key("column_right", "Columns right", "Show the columns to the right")
 
-OPEN = _key("open_run", "enter", "Open", "Open the run under the cursor")
-BACK = _key("back", "escape", "Back", "Close the prompt, then drop marks, then the filter, then go back")
-HISTORY_BACK = _key("history_back", "less_than_sign", "Back", "Go to the screen before this one")
-HISTORY_FORWARD = _key("history_forward", "greater_than_sign", "Forward", "Go forward again")
-LAST_VIEW = _key("last_view", "minus", "Last view", "Go to the view you came from, and again to return")
-PREVIOUS_TAB = _key("previous_tab", "left_square_bracket", "Previous tab", "Previous tab or page")
-NEXT_TAB = _key("next_tab", "right_square_bracket", "Next tab", "Next tab or page")
+OPEN = _key("open_run", "Open", "Open the run under the cursor")
+BACK = _key("back", "Back", "Close the prompt, then drop marks, then the filter, then go back")
+HISTORY_BACK = _key("history_back", "Back", "Go to the screen before this one")
+HISTORY_FORWARD = _key("history_forward", "Forward", "Go forward again")
+LAST_VIEW = _key("last_view", "Last view", "Go to the view you came from, and again to return")
+PREVIOUS_TAB = _key("previous_tab", "Previous tab", "Previous tab or page")
+NEXT_TAB = _key("next_tab", "Next tab", "Next tab or page")
 
-FILTER = _key("filter", "slash", "Filter", "Filter by text and by state: flow: label: since: …", show=True)
-SEARCH = _key("search", "slash", "Search", "Search in this text", show=True)
-NEXT_HIT = _key("next_hit", "n", "Next hit", "Next hit, while a search is open")
-PREVIOUS_HIT = _key("previous_hit", "N", "Previous hit", "Previous hit, while a search is open")
-SAVED_FILTERS = _key("saved_filters", "f", "Saved", "Saved filters: take one, save this one")
-ORDER = _key("order", "o", "Order", "Choose the column to order by")
-REVERSE_ORDER = _key("reverse_order", "O", "Reverse", "Reverse the order")
-FAULTS = _key("faults", "Z", "Faults", "Show only runs that failed or are late, and again to return")
+FILTER = _key("filter", "Filter", "Filter by text and by state: flow: label: since: …", show=True)
+SEARCH = _key("search", "Search", "Search in this text", show=True)
+NEXT_HIT = _key("next_hit", "Next hit", "Next hit, while a search is open")
+PREVIOUS_HIT = _key("previous_hit", "Previous hit", "Previous hit, while a search is open")
+SAVED_FILTERS = _key("saved_filters", "Saved", "Saved filters: take one, save this one")
+ORDER = _key("order", "Order", "Choose the column to order by")
+REVERSE_ORDER = _key("reverse_order", "Reverse", "Reverse the order")
+FAULTS = _key("faults", "Faults", "Show only runs that failed or are late, and again to return")
 STATE_TABS = tuple(
-    _key(f"state_tab_{number}", str(number), f"Tab {number}", f"State tab {number}", call=f"state_tab({number})")
+    _key(f"state_tab_{number}", f"Tab {number}", f"State tab {number}", call=f"state_tab({number})")
     for number in range(1, 10)
 )
 
-COMMAND = _key("command", "colon", "Cmd", "Type a command, with completion and history", show=True)
-PALETTE = _key("palette", "ctrl+p", "Cmd", "The same, also where letters are text", priority=True)
-HELP = _key("help", "question_mark,f1", "Help", "The keys of this screen", show=True)
+COMMAND = _key("command", "Cmd", "Type a command, with completion and history", show=True)
+PALETTE = _key("palette", "Cmd", "The same, also where letters are text", priority=True)
+HELP = _key("help", "Help", "The keys of this screen", show=True)
 
-NEW_RUN = _key("new_run", "n", "New", "Create a run of a flow", show=True)
-NEW_FROM = _key("new_from", "N", "New from this", "Create a run with the parameters of this one")
-SCHEDULE = _key("schedule", "s,t", "Schedule", "Create a run that starts later", show=True)
+NEW_RUN = _key("new_run", "New", "Create a run of a flow", show=True)
+NEW_FROM = _key("new_from", "New from this", "Create a run with the parameters of this one")
+SCHEDULE = _key("schedule", "Schedule", "Create a run that starts later", show=True)
 
-EDIT_STATE = _key("edit_state", "e,m", "Edit state", "Set another state, on the version you see", show=True)
-CANCEL = _key("cancel", "x", "Cancel", "Cancel the run, after a question", show=True)
-RETRY = _key("retry", "R", "Retry", "Run it again as a new run, after a question", show=True)
-UNDO = _key("undo", "z", "Undo", "Propose the previous state as a new version")
+EDIT_STATE = _key("edit_state", "Edit state", "Set another state, on the version you see", show=True)
+CANCEL = _key("cancel", "Cancel", "Cancel the run, after a question", show=True)
+RETRY = _key("retry", "Retry", "Run it again as a new run, after a question", show=True)
+UNDO = _key("undo", "Undo", "Propose the previous state as a new version")
 
-MARK = _key("mark", "space", "Mark", "Mark the run under the cursor, or unmark it")
-MARK_RANGE = _key("mark_range", "v", "Range", "Mark all from here to where the cursor goes; again to end")
-MARK_ALL = _key("mark_all", "asterisk", "All", "Mark all runs that match the filter")
-UNMARK_ALL = _key("unmark_all", "U", "Unmark", "Unmark all runs")
+MARK = _key("mark", "Mark", "Mark the run under the cursor, or unmark it")
+MARK_RANGE = _key("mark_range", "Range", "Mark all from here to where the cursor goes; again to end")
+MARK_ALL = _key("mark_all", "All", "Mark all runs that match the filter")
+UNMARK_ALL = _key("unmark_all", "Unmark", "Unmark all runs")
 
-LOGS = _key("logs", "l", "Logs", "Logs of the run", show=True)
-HISTORY = _key("history", "h", "History", "Every state of the run, with version and who set it", show=True)
-RAW = _key("raw", "J", "Raw JSON", "The run as the server sent it")
-OPEN_WEB = _key("open_web", "w", "Web", "Open the run's page in a browser, after showing the address")
-PANE = _key("pane", "i", "Pane", "Show or hide the side pane")
+LOGS = _key("logs", "Logs", "Logs of the run", show=True)
+HISTORY = _key("history", "History", "Every state of the run, with version and who set it", show=True)
+RAW = _key("raw", "Raw JSON", "The run as the server sent it")
+OPEN_WEB = _key("open_web", "Web", "Open the run's page in a browser, after showing the address")
+PANE = _key("pane", "Pane", "Show or hide the side pane")
 
-COPY = _key("copy", "y", "Copy", "Copy: i id, n name, l link, j JSON, k key, c command", show=True)
-EXPORT = _key("export", "E", "Export", "Write the rows, or the logs, to a file", show=True)
+COPY = _key("copy", "Copy", "Copy: i id, n name, l link, j JSON, k key, c command", show=True)
+EXPORT = _key("export", "Export", "Write the rows, or the logs, to a file", show=True)
 
-FREEZE = _key("freeze", "p", "Freeze", "Hold the view still; counts and rows stop moving")
-REFRESH = _key("refresh", "r", "Refresh", "Load anew, or try to connect now")
-TRY_NOW = _key("try_now", "ctrl+r", "Try now", "The same, also where letters are text", priority=True)
-TIME_STYLE = _key("time_style", "T", "Times", "Write times as relative, local or UTC")
-WIDE = _key("wide", "W", "Columns", "Choose the columns, narrow or wide")
-CONNECTIONS = _key("connections", "C", "Connections", "Go to another server")
-DRAFTS = _key("drafts", "D", "Drafts", "What you typed and did not send")
-READ_ONLY = _key("read_only", "exclamation_mark", "Read-only", "Switch writing off; switching it on asks")
+FREEZE = _key("freeze", "Freeze", "Hold the view still; counts and rows stop moving")
+REFRESH = _key("refresh", "Refresh", "Load anew, or try to connect now")
+TRY_NOW = _key("try_now", "Try now", "The same, also where letters are text", priority=True)
+TIME_STYLE = _key("time_style", "Times", "Write times as relative, local or UTC")
+WIDE = _key("wide", "Columns", "Choose the columns, narrow or wide")
+CONNECTIONS = _key("connections", "Connections", "Go to another server")
+DRAFTS = _key("drafts", "Drafts", "What you typed and did not send")
+READ_ONLY = _key("read_only", "Read-only", "Switch writing off; switching it on asks")
 
-SUBMIT = _key("submit", "ctrl+s,f2", "Submit", "Send the form", show=True)
-REVIEW = _key("review", "ctrl+s,f2", "Review the conflict…", "See what changed before anything is sent", show=True)
-READ_BACK = _key("read_back", "ctrl+s,f2", "Read back", "Find out by reading whether it was done", show=True)
-SEND_REST = _key("send_rest", "ctrl+s,f2", "The rest", "Send what was not sent, read back what is unknown", show=True)
-STOP = _key("stop", "escape", "Stop", "Send nothing more; what is under way ends", show=True)
-NEXT_FIELD = _key("next_field", "tab", "Next", "Go to the next field", priority=True, call="app.focus_next")
+SUBMIT = _key("submit", "Submit", "Send the form", show=True)
+REVIEW = _key("review", "Review the conflict…", "See what changed before anything is sent", show=True)
+READ_BACK = _key("read_back", "Read back", "Find out by reading whether it was done", show=True)
+SEND_REST = _key("send_rest", "The rest", "Send what was not sent, read back what is unknown", show=True)
+STOP = _key("stop", "Stop", "Send nothing more; what is under way ends", show=True)
+NEXT_FIELD = _key("next_field", "Next", "Go to the next field", priority=True, call="app.focus_next")
 PREVIOUS_FIELD = _key(
-    "previous_field", "shift+tab", "Previous", "Go to the previous field", priority=True, call="app.focus_previous"
+    "previous_field", "Previous", "Go to the previous field", priority=True, call="app.focus_previous"
 )
-EDITOR = _key("editor", "ctrl+e", "Editor", "Edit the text in $EDITOR", priority=True)
-SEE_CHANGE = _key("see_change", "f3", "See", "See what changed meanwhile")
-TAKE_CHANGE = _key("take_change", "f4", "Take it", "Take the other's change and drop yours")
-COPY_COMMAND = _key("copy_command", "f5", "As command", "Copy this form as a command line")
-DISCARD = _key("discard", "X", "Discard", "Discard this draft, after a question", show=True)
-NEW_KEY = _key("new_key", "k", "New key", "Back to the form with a fresh key", show=True)
-CLOSE = _key("close", "escape", "Close", "Close the form; what you typed is kept as a draft", show=True)
+EDITOR = _key("editor", "Editor", "Edit the text in $EDITOR", priority=True)
+SEE_CHANGE = _key("see_change", "See", "See what changed meanwhile")
+TAKE_CHANGE = _key("take_change", "Take it", "Take the other's change and drop yours")
+COPY_COMMAND = _key("copy_command", "As command", "Copy this form as a command line")
+DISCARD = _key("discard", "Discard", "Discard this draft, after a question", show=True)
+NEW_KEY = _key("new_key", "New key", "Back to the form with a fresh key", show=True)
+CLOSE = _key("close", "Close", "Close the form; what you typed is kept as a draft", show=True)
 
-TAKE_THEIRS = _key("take_theirs", "r,enter", "Refresh", "Take the server's version; yours is set aside as a draft")
-KEEP_EDITING = _key("keep_editing", "e", "Keep editing", "Keep your text, on top of the server's version")
-APPLY_MINE = _key("apply_mine", "a", "Apply mine", "Apply yours to the server's version; asks again")
-COMPARE = _key("compare", "d", "Compare", "Compare the three versions in full")
-COPY_REPORT = _key("copy_report", "y", "Copy report", "Copy this report")
+TAKE_THEIRS = _key("take_theirs", "Refresh", "Take the server's version; yours is set aside as a draft")
+KEEP_EDITING = _key("keep_editing", "Keep editing", "Keep your text, on top of the server's version")
+APPLY_MINE = _key("apply_mine", "Apply mine", "Apply yours to the server's version; asks again")
+COMPARE = _key("compare", "Compare", "Compare the three versions in full")
+COPY_REPORT = _key("copy_report", "Copy report", "Copy this report")
 
-FOLLOW = _key("follow", "F", "Follow", "Follow the end of the log, or stop")
-WRAP = _key("wrap", "W", "Wrap", "Wrap long lines, or cut them")
-LEVEL = _key("level", "L", "Level", "Choose the lowest level shown")
+FOLLOW = _key("follow", "Follow", "Follow the end of the log, or stop")
+WRAP = _key("wrap", "Wrap", "Wrap long lines, or cut them")
+LEVEL = _key("level", "Level", "Choose the lowest level shown")
 
-FOLD = _key("fold", "space,enter", "Fold", "Fold or unfold the value under the cursor")
-FOLD_ALL = _key("fold_all", "c", "Fold all", "Fold everything to its first level, or unfold it")
-REVEAL = _key("reveal", "v", "Reveal", "Show secret values, or mask them again")
-COPY_VALUE = _key("copy_value", "Y", "Copy value", "Copy the value under the cursor")
-ARCHIVE = _key("archive", "A", "Archive", "Archive this version of the flow, after a question", show=True)
-SCHEDULE_ACTIVE = _key(
-    "schedule_active", "S", "Schedule on/off", "Switch the flow's schedule, after a question", show=True
-)
-SHOW_RUNS = _key("show_runs", "enter", "Runs", "List the runs of this flow", show=True)
+FOLD = _key("fold", "Fold", "Fold or unfold the value under the cursor")
+FOLD_ALL = _key("fold_all", "Fold all", "Fold everything to its first level, or unfold it")
+REVEAL = _key("reveal", "Reveal", "Show secret values, or mask them again")
+COPY_VALUE = _key("copy_value", "Copy value", "Copy the value under the cursor")
+ARCHIVE = _key("archive", "Archive", "Archive this version of the flow, after a question", show=True)
+SCHEDULE_ACTIVE = _key("schedule_active", "Schedule on/off", "Switch the flow's schedule, after a question", show=True)
+SHOW_RUNS = _key("show_runs", "Runs", "List the runs of this flow", show=True)
 
-QUIT = _key("quit", "q", "Quit", "Quit; asks only with drafts or unknown outcomes")
-INTERRUPT = _key("interrupt", "ctrl+c", "Quit", "Press twice to quit", priority=True)
-SUSPEND = _key("suspend_process", "ctrl+z", "Suspend", "Back to the shell; fg returns", priority=True)
+QUIT = _key("quit", "Quit", "Quit; asks only with drafts or unknown outcomes")
+INTERRUPT = _key("interrupt", "Quit", "Press twice to quit", priority=True)
+SUSPEND = _key("suspend_process", "Suspend", "Back to the shell; fg returns", priority=True)
 
 EVERYWHERE = (
     COMMAND,
@@ -194,56 +191,20 @@ def shown_keys(binding: Binding, keymap: Mapping[str, str] | None = None) -> lis
     return [shown(key.strip()) for key in keys.split(",")]
 
 
-@dataclass(frozen=True)
-class Keymap:
-    """The operator's own keys, checked."""
+def rebound(bindings: BindingsMap, keymap: Mapping[str, str]) -> BindingsMap:
+    """Return bindings with the operator's own keys (action id → comma-separated keys), in the order they had.
 
-    keys: dict[str, str]
-    """Action id → comma-separated keys, ready for Textual's `App.set_keymap`."""
-    problems: list[str]
-    """One clear line each; the default keys are kept for those."""
-
-
-def checked_keymap(wanted: Mapping[str, Iterable[str]], *, where: str = "[keys]") -> Keymap:
-    """Return the rebinds that can be used: known actions, keys that arrive, no two actions of one screen on one key."""
-    known = all_keys()
-    keys: dict[str, str] = {}
-    problems: list[str] = []
-    for action, given in wanted.items():
-        names = [_normal(key) for key in given]
-        bad = next((name for name in names if not name or name in FORBIDDEN or " " in name), None)
-        if action not in known:
-            problems.append(f"{where} {action!r}: no such action; the help screen (?) lists them")
-        elif bad is not None:
-            problems.append(f'{where} {action}: {bad!r} cannot be bound; e.g. "e", "ctrl+e", "f5"')
-        else:
-            keys[action] = ",".join(names)
-    for action, other, key in list(_clashes(known, keys)):
-        problems.append(f"{where} {action}: {shown(key)} is taken by {other}; {action} keeps {known[action].key}")
-        keys.pop(action, None)
-    return Keymap(keys, problems)
-
-
-def _normal(key: str) -> str:
-    from textual.keys import _character_to_key
-
-    key = key.strip()
-    return _character_to_key(key) if len(key) == 1 else key
-
-
-def _clashes(known: Mapping[str, Binding], keys: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
-    """Yield (rebound action, action that has the key, key) for actions that live on the list or everywhere."""
-    owner: dict[str, str] = {}
-    for action in LIST_ACTIONS:
-        if action in keys:
-            continue
-        for key in known[action].key.split(","):
-            owner[key] = action
-    for action, text in keys.items():
-        for key in text.split(","):
-            if action in LIST_ACTIONS and owner.setdefault(key, action) != action:
-                yield action, owner[key], key
-                break
+    Textual's own keymap puts a rebound action last and takes the keys away from others that share them.
+    """
+    keys: dict[str, list[Binding]] = {}
+    for key, binding in bindings:
+        own = keymap.get(binding.id or "")
+        for each in own.split(",") if own else (key,):
+            here = keys.setdefault(each, [])
+            placed = replace(binding, key=each, key_display=None) if own else binding
+            if placed not in here:
+                here.append(placed)
+    return BindingsMap.from_keys(keys)
 
 
 LIST_KEYS = (
@@ -280,4 +241,3 @@ LIST_KEYS = (
     WIDE,
 )
 """What the list of runs binds, in the order of its key line."""
-LIST_ACTIONS = frozenset(binding.id or "" for binding in (*LIST_KEYS, *EVERYWHERE, *ALWAYS))

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-DEFAULT = "dark"
-
 
 def _states(
     failed: str, late: str, running: str, waiting: str, success: str, cancelled: str, meta: str, unknown: str
@@ -177,11 +175,3 @@ TERMINAL = Theme(
 """The terminal's own 16 colours: of those only the ones that can be read on black as well as on white."""
 THEMES = {theme.name: theme for theme in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND, TERMINAL)}
 VARIABLES = tuple(DARK.variables)
-
-
-def theme_named(name: str) -> tuple[str, str | None]:
-    """Return a theme's name that exists, and one line if it is not the one asked for."""
-    wanted = {"color-blind": "colour-blind", "contrast": "high-contrast"}.get(name, name)
-    if wanted in THEMES:
-        return wanted, None
-    return DEFAULT, f"theme {name!r} is unknown; known: {', '.join(THEMES)}"

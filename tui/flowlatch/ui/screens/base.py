@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import BindingsMap
 from textual.containers import Vertical
 from textual.content import Content
+from textual.dom import DOMNode
+from textual.keys import key_to_character
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
 from flowlatch.live.session import Session
+from flowlatch.ui.keys import rebound
 from flowlatch.ui.messages import LinkChanged, Reload, Tick, TimesChanged, WritingChanged
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.widgets.connection_bar import ConnectionBar
@@ -43,6 +48,27 @@ class _Linked(Screen[T]):
     def is_open(self) -> bool:
         """True while the screen has its widgets: a worker may end after the screen was closed."""
         return self.is_mounted and self.is_attached and self.display
+
+    @property
+    def own_keys(self) -> Mapping[str, str]:
+        """The keys that the operator chose: action id → comma-separated keys."""
+        return self.app._keymap
+
+    @property
+    def _binding_chain(self) -> list[tuple[DOMNode, BindingsMap]]:
+        """The keys of each part from the focused one outwards, less those that a part within takes as text."""
+        if not self.own_keys:
+            return super()._binding_chain
+        focused = None if self.focused is None or self.focused.loading else self.focused
+        nodes: list[DOMNode] = [self, self.app] if focused is None else focused.ancestors_with_self
+        chain: list[tuple[DOMNode, BindingsMap]] = []
+        for node in nodes:
+            bindings = rebound(node._bindings, self.own_keys)
+            for key in list(bindings.key_to_bindings):
+                if any(within.check_consume_key(key, key_to_character(key)) for within, _ in chain):
+                    del bindings.key_to_bindings[key]
+            chain.append((node, bindings))
+        return chain
 
     @on(events.Mount)
     def _frame_mounted(self) -> None:

@@ -173,7 +173,7 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         for number, row in enumerate(rows):
             parts.append(("> " if number == 0 else "\n  ", "$accent bold"))
             for binding, words in row:
-                key = shown_keys(binding)[0]
+                key = shown_keys(binding, self.own_keys)[0]
                 style = "bold" if number == 0 else "$muted" if words.startswith("(") else ""
                 parts += [(f"{key:<4}", "$accent bold"), (f"{words:<20}" if len(row) > 1 else words, style), "  "]
         return Content.assemble(*parts)

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from flowlatch.keymap import DEFAULT_KEYS
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui import keys
@@ -40,34 +41,37 @@ class Entry:
     keys: str
     word: str
     sentence: str
+    action: str = ""
+    """What `[keys]` calls it; empty for the toolkit's own, which cannot be rebound."""
     is_rebound: bool = False
     is_enabled: bool = True
 
     @property
     def text(self) -> str:
         """What a search looks at."""
-        return f"{self.keys} {self.word} {self.sentence}".casefold()
+        return f"{self.keys} {self.word} {self.sentence} {self.action}".casefold()
 
 
-def entries(screen: Screen[Any], keymap: Mapping[str, str] | None = None) -> dict[str, list[Entry]]:
+def entries(screen: Screen[Any]) -> dict[str, list[Entry]]:
     """Return what each part of a screen binds, from the focused widget up to the app: heading → lines.
 
     Every binding with a description is listed, also one that is off now. A key that a nearer part takes away is not
     listed for the farther one; Textual's own bindings without a sentence of ours get their description.
     """
+    keymap = screen.app._keymap
     found: dict[str, list[Entry]] = {SCREEN: []}
     taken: set[str] = set()
     for node in _nodes(screen):
         lines: dict[str, Entry] = {}
         free: dict[str, tuple[Binding, list[str]]] = {}
-        for key, bindings in node._bindings.key_to_bindings.items():
+        for key, bindings in keys.rebound(node._bindings, keymap).key_to_bindings.items():
             for binding in bindings:
                 name = binding.id or binding.action
                 if not binding.description or binding.action in UNTOLD or (key in taken and not _is_off(node, binding)):
                     continue
                 free.setdefault(name, (binding, []))[1].append(key)
         for name, (binding, held) in free.items():
-            lines[name] = _entry(binding, held, keymap or {}, is_enabled=not _is_off(node, binding))
+            lines[name] = _entry(binding, held, keymap, is_enabled=not _is_off(node, binding))
         taken |= {key for binding, held in free.values() if not _is_off(node, binding) for key in held}
         if lines:
             found.setdefault(heading(node), []).extend(lines.values())
@@ -87,13 +91,12 @@ def _is_off(node: DOMNode, binding: Binding) -> bool:
 
 
 def _entry(binding: Binding, held: Sequence[str], keymap: Mapping[str, str], *, is_enabled: bool) -> Entry:
-    is_rebound = binding.id is not None and binding.id in keymap
-    known = keys.all_keys().get(binding.id or "")
-    order = known.key.split(",") if known else []
+    action = binding.id if binding.id and binding.id in DEFAULT_KEYS else ""
+    order = keymap.get(action, DEFAULT_KEYS.get(action, "")).split(",")
     in_order = sorted(dict.fromkeys(held), key=lambda key: order.index(key) if key in order else len(order))
     shown = [keys.shown(key) for key in in_order]
     sentence = binding.tooltip or SENTENCES.get(binding.action) or binding.description
-    return Entry(" ".join(shown), binding.description, sentence, is_rebound, is_enabled)
+    return Entry(" ".join(shown), binding.description, sentence, action, action in keymap, is_enabled)
 
 
 def heading(node: DOMNode) -> str:
@@ -125,18 +128,16 @@ class HelpList(LineView):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._lines: list[list[Span]] = []
+        self._lines: list[str | Entry] = []
 
     def show(self, parts: Mapping[str, Sequence[Entry]], wanted: str = "") -> None:
         """Show the lines that hold each word of `wanted`, under their headings."""
         words = wanted.casefold().split()
-        lines: list[list[Span]] = []
+        lines: list[str | Entry] = []
         for name, found in parts.items():
             fitting = [entry for entry in found if all(word in entry.text for word in words)]
             if fitting:
-                lines += [[("", "")]] if lines else []
-                lines.append([(name, "accent")])
-                lines += [_line(entry) for entry in fitting]
+                lines += [*([""] if lines else []), name, *fitting]
         self._lines = lines
         self.lines_changed()
 
@@ -147,7 +148,8 @@ class HelpList(LineView):
 
     def line(self, row: int) -> Sequence[Span]:
         """Return a heading or a key."""
-        return self._lines[row]
+        line = self._lines[row]
+        return [(line, "accent")] if isinstance(line, str) else _line(line, self.scrollable_content_region.width)
 
     def action_cursor_down(self) -> None:
         """Scroll by one line."""
@@ -158,13 +160,16 @@ class HelpList(LineView):
         self.go_to_top(round(self.scroll_y) - 1)
 
 
-def _line(entry: Entry) -> list[Span]:
+def _line(entry: Entry, width: int) -> list[Span]:
+    """Return key and sentence, and at the right end the action's name where there is room."""
     name = one_line(entry.keys, 40)
     key = f" {fit(name, KEY_CELLS)} " if cell_len(name) <= KEY_CELLS else f" {name}  "
     notes = ("  (your key)" if entry.is_rebound else "") + ("" if entry.is_enabled else "  (not now)")
     look = "strong" if entry.is_enabled else "faint"
     rest = "" if entry.is_enabled else "faint"
-    return [(key, look), (one_line(entry.sentence), rest), (notes, "muted")]
+    spans = [(key, look), (one_line(entry.sentence), rest), (notes, "muted")]
+    gap = width - sum(cell_len(text) for text, _ in spans) - len(entry.action) - 1
+    return [*spans, (" " * gap + entry.action, "faint")] if entry.action and gap >= 2 else spans
 
 
 class HelpScreen(FlowModal[None]):
@@ -185,9 +190,9 @@ class HelpScreen(FlowModal[None]):
     HelpScreen HelpList { background: $surface; }
     """
 
-    def __init__(self, session: Session, screen: Screen[Any], keymap: Mapping[str, str] | None = None) -> None:
+    def __init__(self, session: Session, screen: Screen[Any]) -> None:
         super().__init__(session)
-        self.parts = entries(screen, keymap)
+        self.parts = entries(screen)
 
     def body(self) -> ComposeResult:
         """Search field and list."""
