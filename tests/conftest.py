@@ -16,6 +16,9 @@ from tests.support.wire import Wire
 settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("busy machine")
 
+FOREIGN = ("NO_COLOR", "FORCE_COLOR", "SSH_CONNECTION", "SSH_TTY", "TMUX", "COLUMNS", "LINES")
+"""What changes how a program looks, by where the tests are run; parallel test processes have COLUMNS and LINES set."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`: the loops that end and start processes run as often as `reliability.md` §9 asks."""
@@ -31,9 +34,9 @@ def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test its own FLOWLATCH_HOME and none of the user's FLOWLATCH_ settings; return that directory."""
+    """Give every test its own FLOWLATCH_HOME and nothing of the user's settings and terminal; return that directory."""
     for name in [*os.environ]:
-        if name.startswith("FLOWLATCH_") or name in ("NO_COLOR", "FORCE_COLOR", "SSH_CONNECTION", "SSH_TTY", "TMUX"):
+        if name.startswith("FLOWLATCH_") or name in FOREIGN:
             monkeypatch.delenv(name)
     directory = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("FLOWLATCH_HOME", str(directory))

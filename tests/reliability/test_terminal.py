@@ -197,6 +197,18 @@ def test_a_storm_of_sizes_ends_in_a_whole_screen(hostile_server: ServerProcess) 
         assert unknown_bytes(bytes(terminal.raw)) == []
 
 
+def test_the_size_is_the_terminals_whatever_the_environment_says(shared_server: ServerProcess) -> None:
+    env = shared_server.env(LANG="C.UTF-8", LC_ALL="C.UTF-8", COLUMNS="132", LINES="50")
+    with Terminal(flowlatch(), env=env, columns=80, rows=24) as terminal:
+        terminal.wait_for(" live", START_S)
+        terminal.wait_for(lambda _: "? Help" in terminal.lines[23], START_S)
+        terminal.resize(100, 30)
+        terminal.wait_for(lambda _: "? Help" in terminal.lines[29], START_S)
+        terminal.resize(50, 10)
+        terminal.resize(40, 12)
+        terminal.wait_for("too small", START_S)
+
+
 def test_a_terminal_that_knows_ascii_only_gets_ascii_only(hostile_server: ServerProcess) -> None:
     env = hostile_server.env(LANG="C", LC_ALL="C")
     with Terminal(flowlatch(), env=env) as terminal:

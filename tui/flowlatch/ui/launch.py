@@ -76,7 +76,14 @@ def opener_for(data: Path | None) -> Callable[[Target], Awaitable[Backend]]:
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Set what Textual reads at import: over SSH no animations and fewer frames."""
+    """Set what Textual reads at import: over SSH no animations and fewer frames; the size comes from the terminal.
+
+    Shells and programs between them export COLUMNS and LINES, and what was true when they did would hold for ever. Only
+    Textual's driver for browsers, which has no terminal to ask, needs them.
+    """
+    if "TEXTUAL_DRIVER" not in environ:
+        environ.pop("COLUMNS", None)
+        environ.pop("LINES", None)
     if "SSH_CONNECTION" in environ or "SSH_TTY" in environ:
         environ.setdefault("TEXTUAL_FPS", str(SSH_FRAMES_PER_S))
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")

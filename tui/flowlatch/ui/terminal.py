@@ -6,10 +6,14 @@ write, the queue fills, and the next thirty writes block the event loop before a
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from typing import Any
 
+from textual import events
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 
 class Vanishing:
@@ -40,11 +44,25 @@ class Vanishing:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver for terminals, but writing never fails and never blocks for ever."""
+    """Textual's driver for terminals: no write fails or blocks for ever, and the last size told is true."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._file = Vanishing(self._file)  # type: ignore[assignment]
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over; its size is read in the event loop.
+
+        Read in the signal handler itself, as Textual does, the older of two sizes is told last when the second signal
+        comes between reading the first size and telling it: multiplexers send two at once.
+        """
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._tell_size)
+
+    def _tell_size(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
 
 
 def hardened(kind: type[Driver]) -> type[Driver]:
