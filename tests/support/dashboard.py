@@ -80,16 +80,19 @@ async def dashboard(
     read_only: bool = False,
     zone: str = "Europe/Berlin",
     url: str | None = None,
+    name: str | None = None,
     actor: str = ACTOR,
     **profile: object,
 ) -> AsyncIterator[Deck]:
     """Open the dashboard on `server` and wait until it is online; it is closed at the end.
 
-    `url` leads there another way (through a proxy); `profile` holds settings such as `production=True`.
+    `url` leads there another way, and so does `name`, a profile of the configuration file; `profile` holds settings
+    such as `production=True`.
     """
     settings = load_settings()
     token = Secret(server.token) if server.token else None
-    target = resolve(settings, server=url or server.url, token=token, read_only=read_only, actor=actor)
+    way = None if name else url or server.url
+    target = resolve(settings, profile=name, server=way, token=token, read_only=read_only, actor=actor)
     target = replace(target, profile=target.profile.model_copy(update=profile))
     app = FlowlatchApp(settings, target, open_backend, zone=zone)
     said: list[str] = []

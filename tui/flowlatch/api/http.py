@@ -26,8 +26,9 @@ from uuid import UUID
 from pydantic_core import from_json
 
 from flowlatch.api.backend import Traffic
+from flowlatch.api.proxies import proxy_for
 from flowlatch.api.quick_httpx import httpx
-from flowlatch.config import Profile, Secret, is_loopback
+from flowlatch.config import Profile, Secret
 from flowlatch.errors import BadInput, ConfigError, ForeignServer, Unreachable
 from flowlatch.text import one_line
 from flowlatch.version import __version__
@@ -94,11 +95,13 @@ class Link:
         self.skew_s = 0.0
         """Server's clock minus ours, from the last `Date` header."""
         self.ssl_context = _ssl_context(profile) if url.startswith("https:") else None
+        self.proxy = proxy_for(url)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=KEEP_ALIVE_S),
             verify=self.ssl_context or False,
-            trust_env=not is_loopback(url),
+            proxy=self.proxy.url if self.proxy else None,
+            trust_env=False,
             transport=transport,
             follow_redirects=False,
         )
@@ -111,6 +114,11 @@ class Link:
         if self._token:
             headers["Authorization"] = self._token.header()
         return headers
+
+    @property
+    def where(self) -> str:
+        """What is named when something goes wrong: the URL, and the proxy on the way there."""
+        return one_line(self.url, 120) + (f" through proxy {self.proxy.address}" if self.proxy else "")
 
     @property
     def traffic(self) -> Traffic:
@@ -144,7 +152,7 @@ class Link:
 
     async def _send(self, body: bytes, timeout_s: float) -> Reply:
         if self._client.is_closed:  # a screen that asks while the program ends; httpx would call it a fault of ours
-            raise Unreachable(f"the connection to {self._where()} is closed")
+            raise Unreachable(f"the connection to {self.where} is closed")
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"}
         request = self._client.build_request("POST", self.url, content=body, headers=headers | self.headers())
         self._requests += 1
@@ -157,11 +165,11 @@ class Link:
                 finally:
                     await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise Unreachable(f"no answer from {self._where()} ({reason_of(error)})") from error
+            raise Unreachable(f"no answer from {self.where} ({reason_of(error)})") from error
         except TimeoutError as error:
-            raise AnswerLost(f"no answer from {self._where()} within {self._timeout_s:g} s") from error
+            raise AnswerLost(f"no answer from {self.where} within {self._timeout_s:g} s") from error
         except (httpx.TransportError, OSError) as error:  # httpx hands on what TLS says while reading
-            raise AnswerLost(f"the answer of {self._where()} was lost ({reason_of(error)})") from error
+            raise AnswerLost(f"the answer of {self.where} was lost ({reason_of(error)})") from error
         self._note_date(response)
         return self._reply(response, content)
 
@@ -175,9 +183,9 @@ class Link:
             try:
                 content += unpack.decompress(piece, MAX_ANSWER_BYTES + 1 - len(content)) if unpack else piece
             except zlib.error as error:
-                raise Garbled(f"{self._where()}: the answer is not what its gzip header says") from error
+                raise Garbled(f"{self.where}: the answer is not what its gzip header says") from error
             if len(content) > MAX_ANSWER_BYTES:
-                raise TooLarge(f"{self._where()}: the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
+                raise TooLarge(f"{self.where}: the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
         return bytes(content)
 
     def _reply(self, response: httpx.Response, content: bytes) -> Reply:
@@ -190,8 +198,8 @@ class Link:
         kind = one_line(response.headers.get("content-type", "no content type").partition(";")[0], 40)
         if response.is_redirect:
             to = one_line(response.headers.get("location", ""), 80)
-            raise ForeignServer(f"{self._where()}: not a GraphQL answer ({status}, redirects to {to}, not followed)")
-        message = f"{self._where()}: not a GraphQL answer ({status}, {kind})"
+            raise ForeignServer(f"{self.where}: not a GraphQL answer ({status}, redirects to {to}, not followed)")
+        message = f"{self.where}: not a GraphQL answer ({status}, {kind})"
         beginning = one_line(content[:400].decode("utf-8", "replace"), 80)
         message += f": {beginning}" if beginning else ""
         if status == 429:
@@ -207,9 +215,6 @@ class Link:
             return
         if stamp.tzinfo is not None:
             self.skew_s = (stamp - datetime.now(UTC)).total_seconds()
-
-    def _where(self) -> str:
-        return one_line(self.url, 120)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
+from importlib import import_module
 from typing import Any
 
 from flowlatch.api.call import error_of
 from flowlatch.api.http import CONNECT_S, MAX_ANSWER_BYTES, Link, reason_of
-from flowlatch.config import is_loopback
 from flowlatch.errors import BackendError, Unauthorized, Unreachable
-from flowlatch.text import one_line
 
 ACK_S = 5.0
 SILENCE_S = 15.0
@@ -46,6 +45,7 @@ async def subscribe(
     Raises `NoPush` before the first message, `Unreachable` when the connection is lost or silent for 15 s,
     `MessageTooLarge`, and the errors of `call.error_of`.
     """
+    await asyncio.to_thread(import_module, "gql.transport.websockets")  # 0.1 s in which a key would wait
     from gql import gql
     from gql.transport.websockets import WebsocketsTransport
 
@@ -61,7 +61,7 @@ async def subscribe(
         connect_args={
             "max_size": MAX_ANSWER_BYTES,
             "close_timeout": CLOSE_S,
-            "proxy": None if is_loopback(link.url) else True,
+            "proxy": link.proxy.url if link.proxy else None,
         },
     )
     await _open(transport, link)
@@ -123,7 +123,7 @@ def _data(answer: asyncio.Task[Any], link: Link) -> dict[str, Any]:
     except TransportError as error:
         raise _lost(error, link, Unreachable) from error
     if result is None:
-        raise Unreachable(f"{one_line(link.url, 120)}: the server ended the live connection")
+        raise Unreachable(f"{link.where}: the server ended the live connection")
     if result.errors:
         raise error_of(list(result.errors))
     return result.data if isinstance(result.data, dict) else {}
@@ -131,7 +131,7 @@ def _data(answer: asyncio.Task[Any], link: Link) -> dict[str, Any]:
 
 def _lost(error: BaseException, link: Link, kind: type[Unreachable]) -> BackendError:
     """Return our error for a connection that failed: by the close code where there is one."""
-    where = one_line(link.url, 120)
+    where = link.where
     why = f"the live connection failed ({reason_of(error.__cause__ or error)})"
     cause: BaseException | None = error
     while cause is not None:

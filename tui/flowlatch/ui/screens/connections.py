@@ -54,6 +54,8 @@ class ConnectionsScreen(OptionsModal[str]):
         ]
         if not session.profile.verify:
             parts.append("CERTIFICATE NOT VERIFIED")
+        if link_text.is_in_clear(session.profile):
+            parts.append("NOT ENCRYPTED")
         return Content(" · ".join(parts))
 
     def _options(self) -> list[Option]:
@@ -76,6 +78,7 @@ class ConnectionsScreen(OptionsModal[str]):
             *(["PROD"] if profile.production else []),
             *(["read-only"] if profile.read_only else []),
             *([] if profile.verify else ["not verified"]),
+            *(["not encrypted"] if link_text.is_in_clear(profile) else []),
             *([profile.kind] if profile.kind != "auto" else []),
         ]
         url = profile.url or "embedded server of this machine"

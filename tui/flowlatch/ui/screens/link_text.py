@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from textual.content import Content
 
 from flowlatch.api.backend import Locking
+from flowlatch.config import Profile, is_loopback
 from flowlatch.live.link import Phase
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
@@ -39,7 +40,15 @@ def server_name(session: Session, *, short: bool = False) -> Content:
         parts.append(Content(one_line(address, 40)))
     if not session.profile.verify:
         parts.append(Content.styled("NOT VERIFIED", "$error bold"))
+    if is_in_clear(session.profile):
+        parts.append(Content.styled("NOT ENCRYPTED", "$error bold"))
     return Content(" · ").join(parts)
+
+
+def is_in_clear(profile: Profile) -> bool:
+    """True when whatever goes to the server, the token too, can be read on the way."""
+    url = profile.url or ""
+    return url.startswith("http:") and not is_loopback(url)
 
 
 def command_server(session: Session) -> str:
