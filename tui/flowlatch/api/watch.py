@@ -6,6 +6,7 @@ An empty batch with an unchanged cursor is a sign of life: a ping, or a poll wit
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from flowlatch.model.run import FlowRun, RunId
 Sleep = Callable[[float], Awaitable[None]]
 
 POLL_LIMIT = 1000
+ROWS_FIRST_S = 0.2
+"""How long the import of the websocket client, which takes as long, leaves the processor to the first page of runs."""
 PUSH_AGAIN_S = 60.0
 """While polling, how long until push is tried again."""
 OVERLAP = timedelta(seconds=5)
@@ -35,8 +38,17 @@ RELOAD_S = 60.0
 async def changes(
     caller: Caller, dialect: Dialect, *, since: str | None, ids: Sequence[RunId] | None, poll_s: float, sleep: Sleep
 ) -> AsyncGenerator[ChangeBatch, None]:
-    """Yield the changes of our own server: pushed, or polled while no websocket can be opened."""
+    """Yield the changes of our own server: pushed, or polled while no websocket can be opened.
+
+    The place they count from is asked for over HTTP, so that nobody waits for the websocket to see rows.
+    """
     cursor = since
+    if cursor is None:
+        first = _batch(await caller.read(dialect.changes, {**_variables(None, ids), "limit": POLL_LIMIT}))
+        cursor = first.cursor
+        yield first
+        if "gql" not in sys.modules:
+            await sleep(ROWS_FIRST_S)
     while True:
         try:
             async with aclosing(_pushed(caller, dialect, cursor, ids)) as pushed:
