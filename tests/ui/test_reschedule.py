@@ -10,11 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from textual.widgets import Input
 
 from flowlatch.model.run import FlowRun, RunId
-from flowlatch.ui.messages import OpenEditState
+from flowlatch.ui.messages import OpenCreate, OpenEditState, OpenSchedule
+from flowlatch.ui.screens.create import CreateScreen
 from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.runs import RunsScreen
+from flowlatch.ui.screens.schedule import ScheduleScreen
 from tests.support.dashboard import Deck, dashboard
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually_async
@@ -124,3 +127,29 @@ async def test_what_cannot_be_a_start_is_said_and_nothing_is_sent(waiting: Waiti
     await waiting.deck.press("ctrl+s")
     await eventually_async(lambda: isinstance(waiting.deck.app.screen, EditStateScreen))
     assert (await waiting.run()).version == 1
+
+
+async def test_the_form_for_a_later_run_says_gap_past_and_zone(waiting: Waiting) -> None:
+    waiting.deck.app.post_message(OpenSchedule(None, source=await waiting.run()))
+    form = await waiting.deck.screen(ScheduleScreen)
+    await waiting.deck.shows("[ later-")
+    await waiting.deck.write("2031-03-30 02:30")
+    text = await waiting.deck.shows("does not exist on Sun 30 Mar 2031", "Reads as   -")
+    assert "It reads" not in text, "it can be read: there is no such time"
+    form.query_one("#start", Input).value = ""
+    await waiting.deck.write("2020-01-01 9:00")
+    await waiting.deck.shows("Wed 1 Jan 2020 09:00:00 +01:00", " ago", "this is in the past: the run starts at once")
+    form.query_one("#start", Input).value = ""
+    await waiting.deck.write("2031-01-01 9:00 UTC")
+    text = await waiting.deck.shows(
+        "Wed 1 Jan 2031 09:00:00 UTC      in ", "10:00:00 +01:00   Europe/Berlin"
+    )
+    assert "+00:00" not in text, "the same time is not said twice"
+
+
+async def test_a_flow_typed_into_a_filled_form_replaces_the_one_there(waiting: Waiting) -> None:
+    waiting.deck.app.post_message(OpenCreate(None, await waiting.run()))
+    await waiting.deck.screen(CreateScreen)
+    await waiting.deck.shows("[ later-")
+    await waiting.deck.write("lat")
+    assert await waiting.deck.shows("[ lat ")

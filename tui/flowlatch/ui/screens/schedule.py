@@ -92,7 +92,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
         self.set_class(self.size.width >= WIDE, "-wide")
         self.query_one("#zone", Picker).pick(Item(self._zone, self._zone_label(self._zone)))
         first = self.query_one("#start", TextInput)
-        if self.flow is None and not self.is_pick:
+        if self.flow is None and not self._flow_id and not self.is_pick:
             self.query_one("#flow", Picker).input.focus()
         else:
             first.focus()

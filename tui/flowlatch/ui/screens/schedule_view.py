@@ -11,7 +11,7 @@ from flowlatch.errors import BackendError
 from flowlatch.live.session import Session
 from flowlatch.model.query import RunQuery, Sort
 from flowlatch.model.run import Flow, FlowRun
-from flowlatch.model.schedule import NotATime, StartTime, TimeReading, TwoTimes, local_text
+from flowlatch.model.schedule import FORMS, NotATime, StartTime, TimeReading, TwoTimes, local_text
 from flowlatch.model.state import SCHEDULED_LIKE
 from flowlatch.text import one_line
 
@@ -60,14 +60,17 @@ def preview(reading: TimeReading, start: StartTime | None, session: Session, due
     if start is None:
         return _problem(reading)
     now = session.now()
-    parts: list[Part] = [
-        ("Reads as   ", "$muted"),
-        (local_text(start.at, start.zone), "bold"),
-        f"   {start.zone}\n           {local_text(start.at, 'UTC').removesuffix(' +00:00')} UTC      ",
-        (until(start.at, now), "bold"),
-    ]
-    if start.zone != session.zone:
-        parts.append(f"\n           {local_text(start.at, session.zone)}   {session.zone} (yours)")
+    in_utc = f"{local_text(start.at, 'UTC').removesuffix(' +00:00')} UTC"
+    lines = [in_utc] if start.zone == "UTC" else [f"{local_text(start.at, start.zone)}   {start.zone}", in_utc]
+    if start.zone != session.zone and session.zone != "UTC":
+        lines.append(f"{local_text(start.at, session.zone)}   {session.zone} (yours)")
+    parts: list[Part] = []
+    for line in lines:
+        is_first = not parts
+        parts.append(("Reads as   ", "$muted") if is_first else "\n           ")
+        parts += [(line, "bold" if is_first else "")]
+        if line is in_utc:
+            parts.append((f"      {until(start.at, now)}", "bold"))
     parts += [("\nSent as    ", "$muted"), start.wire]
     notes: list[Part] = [(note, "$state-late bold" if start.is_past and "past" in note else "") for note in start.notes]
     near = near_line(start, due, session)
@@ -86,10 +89,10 @@ def _problem(reading: TimeReading) -> Content:
                 f"\n  first   {local_text(earlier.at, earlier.zone)}   {earlier.wire}",
                 f"\n  second  {local_text(later.at, later.zone)}   {later.wire}",
             )
-        case NotATime(problem=problem) if "; write " in problem:
-            return Content.assemble(("It reads   ", "$muted"), problem.split("; write ", 1)[1])
+        case NotATime(problem=problem) if problem.endswith(FORMS):
+            return Content.assemble(("It reads   ", "$muted"), FORMS)
         case _:
-            return Content("")
+            return Content.assemble(("Reads as   ", "$muted"), "-")
 
 
 def near_line(start: StartTime, due: list[FlowRun], session: Session) -> str:

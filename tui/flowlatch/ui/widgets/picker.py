@@ -108,9 +108,11 @@ class Picker(Vertical):
         self._fill()
 
     def pick(self, item: Item) -> None:
-        """Take an item without a message: to fill the form in."""
+        """Take an item without a message: to fill the form in. What is typed next replaces it."""
         self.value = item.value
         self._show(item)
+        if self.input.has_focus:
+            self.input.action_select_all()
 
     def close(self) -> None:
         """Close the list."""
