@@ -29,6 +29,7 @@ from flowlatch.ui.hooks import Hooks
 from flowlatch.ui.navigator import Navigator, load
 from flowlatch.ui.newsroom import Newsroom
 from flowlatch.ui.painted import Thrifty
+from flowlatch.ui.plain import PLAIN, Shades
 from flowlatch.ui.safety import LastLine
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.runs import RunsScreen
@@ -36,6 +37,7 @@ from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
 from flowlatch.ui.terminal import hardened
 from flowlatch.ui.themes import DARK, THEMES
+from flowlatch.ui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from flowlatch.api.backend import Backend
@@ -50,7 +52,7 @@ EXIT_BY_SIGNAL = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 log = logging.getLogger(__name__)
 
 
-class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
+class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=False):
     """The dashboard on one server at a time."""
 
     CSS_PATH = "app.tcss"
@@ -70,7 +72,7 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         state_dir: Path | None = None,
         zone: str | None = None,
     ) -> None:
-        self._last_line = LastLine(ascii_only=ascii_only)
+        self._last_line, self._shades = LastLine(ascii_only=ascii_only), Shades()
         super().__init__()
         self.settings = settings
         self.hooks = hooks or Hooks()
@@ -87,7 +89,8 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         self._started_at = clock()
         for each in THEMES.values():
             self.register_theme(each)
-        self.theme = theme or settings.theme
+        self.register_theme(PLAIN)
+        self.theme = PLAIN.name if self.no_color else theme or settings.theme
         self.set_keymap({action: ",".join(names) for action, names in settings.keys.items()})
 
     def make_session(self, target: Target) -> Session:
@@ -107,8 +110,9 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
         return super()._background_screens if any(screen.is_modal for screen in self._screen_stack[-1:]) else []
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Let nothing through that a terminal obeys."""
-        return [*super().get_line_filters(), self._last_line]
+        """Let nothing through that a terminal obeys, and no colour where none is wanted."""
+        colours = [self._shades] if self.no_color else super().get_line_filters()
+        return [*colours, self._last_line]
 
     def get_driver_class(self) -> type[Driver]:
         """Return a driver that survives the loss of its terminal."""

@@ -121,7 +121,9 @@ async def perform(app: App[Any], text: str, extra: Mapping[str, str] | None = No
 
 def _set_theme(app: App[Any], name: str) -> None:
     look = look_named(name)
-    if look is not None:
+    if app.no_color:
+        app.notify("NO_COLOR is set: no theme has colours", severity="warning", markup=False)
+    elif look is not None:
         app.theme = look
     else:
         app.notify(f"theme {unknown_look(name)}", markup=False)

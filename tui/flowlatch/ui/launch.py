@@ -79,8 +79,10 @@ def prepare(environ: MutableMapping[str, str]) -> None:
     """Set what Textual reads at import: over SSH no animations and fewer frames; the size comes from the terminal.
 
     Shells and programs between them export COLUMNS and LINES, and what was true when they did would hold for ever. Only
-    Textual's driver for browsers, which has no terminal to ask, needs them.
+    Textual's driver for browsers, which has no terminal to ask, needs them. An empty NO_COLOR asks for nothing.
     """
+    if not environ.get("NO_COLOR"):
+        environ.pop("NO_COLOR", None)
     if "TEXTUAL_DRIVER" not in environ:
         environ.pop("COLUMNS", None)
         environ.pop("LINES", None)
