@@ -14,7 +14,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from flowlatch.store import derived
 from flowlatch.store.base import Refusal
+from flowlatch.store.derived import name_matches
 from flowlatch.store.operations import flow_run_edits, flow_runs, logs, task_runs, tenants
 from tests.store.world import World
 
@@ -80,13 +82,20 @@ async def test_deleted_project_takes_its_runs_along_and_says_so(world: World) ->
     assert {(change.run_id, change.kind) for change in changes[1]} == {(run, "gone") for run in runs}
 
 
+UNINDEXED = derived.UNINDEXED_NAMES
+
+
 class Derived(RuleBasedStateMachine):
-    """Whatever is done to runs, counters, labels and the name index say what the runs say."""
+    """Whatever is done to runs, counters, labels and the name index say what the runs say.
+
+    Names enter the index when three are waiting, so that runs are changed and deleted on both sides of that.
+    """
 
     runs = Bundle("runs")
 
     def __init__(self) -> None:
         super().__init__()
+        derived.UNINDEXED_NAMES = 3
         self.runner = asyncio.Runner()
         self.directory = tempfile.TemporaryDirectory()
         self.world = self.do(World.open(Path(self.directory.name)))
@@ -128,13 +137,14 @@ class Derived(RuleBasedStateMachine):
         assert {(row["label"], row["scheduled_start_time"], row["run_seq"]) for row in labels} == {
             (label, row["scheduled_start_time"], row["seq"]) for row in rows for label in json.loads(row["labels"])
         }
-        found = "SELECT rowid AS seq FROM flow_run_name WHERE flow_run_name MATCH :phrase"
+        found = f"SELECT seq FROM flow_run WHERE seq IN ({name_matches(':phrase')}) AND instr(name, :part)"
         for part in ("alpha", "gam", 'q"uote'):
             phrase = '"' + part.replace('"', '""') + '"'
-            hits = {row["seq"] for row in self.do(self.world.rows(found, phrase=phrase))}
+            hits = {row["seq"] for row in self.do(self.world.rows(found, phrase=phrase, part=part))}
             assert hits == {row["seq"] for row in rows if part in row["name"]}
 
     def teardown(self) -> None:
+        derived.UNINDEXED_NAMES = UNINDEXED
         self.do(self.world.store.close())
         self.runner.close()
         self.directory.cleanup()
@@ -142,6 +152,16 @@ class Derived(RuleBasedStateMachine):
 
 TestDerived = Derived.TestCase
 TestDerived.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+
+
+async def test_names_enter_the_index_many_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow_id = await world.flow()
+    monkeypatch.setattr(derived, "UNINDEXED_NAMES", 4)
+    indexed = []
+    for _ in range(9):
+        await world.run(flow_id)
+        indexed.append(await world.count("flow_run_name_docsize"))
+    assert indexed == [0, 0, 0, 4, 4, 4, 4, 8, 8]
 
 
 async def test_task_run_names_and_heartbeats(world: World) -> None:

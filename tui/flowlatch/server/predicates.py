@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowlatch.server.plan import Compare, Condition, Group, Related
 from flowlatch.server.relations import CURRENT_STATE, RELATIONS, scalar_of
 from flowlatch.server.sql import Row, Select, every, operand, some
+from flowlatch.store.derived import name_matches
 from flowlatch.store.schema import flow_run_label
 
 _ORDERINGS = {"_eq": "=", "_neq": "!=", "_gt": ">", "_gte": ">=", "_lt": "<", "_lte": "<="}
@@ -75,8 +76,7 @@ def _like(row: Row, subject: str, comparison: Compare) -> str:
     else:
         found = f"flowlatch_ilike({pattern}, {subject}) = 1"
     if comparison.extra is not None:
-        matches = f"SELECT rowid FROM flow_run_name WHERE flow_run_name MATCH {operand(comparison.extra)}"
-        found = every([f"{row['seq']} IN ({matches})", found])
+        found = every([f"{row['seq']} IN ({name_matches(operand(comparison.extra))})", found])
     return f"NOT ({found})" if comparison.operator.startswith("_n") else found
 
 

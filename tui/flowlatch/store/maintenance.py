@@ -15,6 +15,7 @@ from flowlatch.store import files
 from flowlatch.store.backup import copy_database
 from flowlatch.store.base import Refusal, StoreUnusable
 from flowlatch.store.connection import connect, connect_writer
+from flowlatch.store.derived import INDEXED
 from flowlatch.store.operations.pruning import prune_runs
 from flowlatch.store.sqlite import FILE_NAME, open_sqlite
 from flowlatch.store.times import utc_text
@@ -43,7 +44,8 @@ _RULES = (
     ),
     (
         "flow runs that the index of names lacks",
-        "SELECT abs((SELECT count(*) FROM flow_run) - (SELECT count(*) FROM flow_run_name_docsize))",
+        f"""SELECT abs((SELECT count(*) FROM flow_run WHERE seq <= {INDEXED})
+        - (SELECT count(*) FROM flow_run_name_docsize))""",
     ),
 )
 

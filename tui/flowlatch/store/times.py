@@ -16,7 +16,7 @@ FORMS = "YYYY-MM-DD HH:MM:SS, also with T, a fraction and Z or ±HH:MM; no zone 
 
 def utc_text(moment: datetime) -> str:
     """Return an aware time as `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def from_text(text: str) -> datetime:

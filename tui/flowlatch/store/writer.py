@@ -1,8 +1,9 @@
 """The one thread that writes: it drains what waits, commits once, then answers all (group commit).
 
-Each operation runs under a savepoint of its own, so a refused one takes nothing with it; the answers leave only after
-COMMIT has returned, which with `synchronous=FULL` means that they are on the disk. Sources: design.md §7,
-performance.md §4 "Durable writes".
+A refused operation takes nothing with it. Nearly all refuse before they write, so a batch runs without savepoints at
+first; one that fails after it has written makes the batch run again, each operation under a savepoint of its own. The
+answers leave only after COMMIT has returned, which with `synchronous=FULL` means that they are on the disk. Sources:
+design.md §7, performance.md §4 "Durable writes".
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+from flowlatch.store import derived
 from flowlatch.store.base import Change, Operation, Origin, Refusal
 from flowlatch.store.connection import as_refusal
 from flowlatch.store.tx import Sources, SqliteTx, StoreClock
@@ -56,6 +58,10 @@ class _Attempt:
         return self.error is not None
 
 
+class _Spoiled(Exception):
+    """An operation failed after it had written, and there was no savepoint to go back to."""
+
+
 class _Lost(Exception):
     """The whole transaction is gone: SQLite rolled it back, or its COMMIT failed."""
 
@@ -78,6 +84,7 @@ class Writer:
         self._sources = sources
         self._clock = clock
         self._deliver = deliver
+        self._unindexed: int = connection.execute(derived.UNINDEXED_COUNT).fetchone()[0]
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="flowlatch-writer", daemon=True)
 
@@ -138,18 +145,29 @@ class Writer:
 
     def _transact(self, jobs: list[Job]) -> list[Change]:
         """Run all operations of `jobs` in one transaction and commit it. Returns the changes of runs in it."""
+        try:
+            return self._commit(jobs, self._operate)
+        except _Spoiled:
+            return self._commit(jobs, self._operate_apart)
+
+    def _commit(self, jobs: list[Job], operate: Callable[[SqliteTx, Operation[Any]], Any]) -> list[Change]:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             before = connection.total_changes
             tx = SqliteTx(connection, self._sources, self._clock)
             for job in jobs:
-                job.outcomes = [self._operate(tx, operation, job.origin) for operation in job.operations]
+                job.outcomes = []
+                for operation in job.operations:
+                    tx.begin_operation(job.origin)
+                    job.outcomes.append(operate(tx, operation))
             if connection.total_changes == before:
                 connection.execute("ROLLBACK")  # nothing to keep: no need to wait for the disk
                 return []
+            unindexed = self._index_names(tx.changes)
             tx.store_clock()
             connection.execute("COMMIT")
+            self._unindexed = unindexed
         except sqlite3.Error as error:
             raise _Lost(error) from error
         finally:
@@ -157,23 +175,46 @@ class Writer:
                 connection.execute("ROLLBACK")
         return tx.changes
 
-    def _operate(self, tx: SqliteTx, operation: Operation[Any], origin: Origin) -> Any:
+    def _index_names(self, changes: list[Change]) -> int:
+        """Put the names of new runs into the full-text index once they are many; return how many are left out."""
+        unindexed = self._unindexed + sum(change.kind == "added" for change in changes)
+        if unindexed < derived.UNINDEXED_NAMES:
+            return unindexed
+        self._connection.execute(derived.INDEX_NAMES)
+        return max(unindexed - derived.NAMES_AT_ONCE, 0)
+
+    def _operate(self, tx: SqliteTx, operation: Operation[Any]) -> Any:
+        """Run one operation. Returns its result or `Failed`; raises if others cannot go on after it."""
+        connection, kept = self._connection, len(tx.changes)
+        before = connection.total_changes
+        with _Attempt() as attempt:
+            return operation(tx)
+        assert attempt.error is not None
+        self._check_alive(attempt.error)
+        if connection.total_changes != before:
+            raise _Spoiled
+        del tx.changes[kept:]
+        return Failed(_meaning(attempt.error))
+
+    def _operate_apart(self, tx: SqliteTx, operation: Operation[Any]) -> Any:
         """Run one operation under a savepoint. Returns its result or `Failed`; raises only if all is lost."""
-        connection = self._connection
-        kept = len(tx.changes)
-        tx.begin_operation(origin)
+        connection, kept = self._connection, len(tx.changes)
         connection.execute("SAVEPOINT operation")
         with _Attempt() as attempt:
             result = operation(tx)
         if attempt.error is None:
             connection.execute("RELEASE operation")
             return result
-        if not connection.in_transaction and isinstance(attempt.error, sqlite3.Error):
-            raise _Lost(attempt.error)
+        self._check_alive(attempt.error)
         connection.execute("ROLLBACK TO operation")
         connection.execute("RELEASE operation")
         del tx.changes[kept:]
         return Failed(_meaning(attempt.error))
+
+    def _check_alive(self, error: Exception) -> None:
+        """Raise `_Lost` if an operation's error has ended the transaction."""
+        if not self._connection.in_transaction and isinstance(error, sqlite3.Error):
+            raise _Lost(error)
 
     def _fail(self, jobs: list[Job], error: sqlite3.Error) -> None:
         for job in jobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flowlatch.store.base import Tx
@@ -49,7 +50,7 @@ RETURNING flow_run_id, fingerprints"""
 
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
-    """What a new run takes from its flow and flow group; JSON columns as values."""
+    """What a new run takes from its flow and flow group; JSON columns as values: shared, so never changed."""
 
     id: str
     tenant_id: str | None
@@ -146,10 +147,16 @@ def flow_facts(tx: Tx, flow_id: str | None, version_group_id: str | None) -> Flo
             raise not_found("version group", version_group_id)
     else:
         raise bad_input("flow_id or version_group_id must be given")
-    flow = FlowFacts(row[0], row[1], bool(row[2]), from_json(row[3]) or [], *(from_json(text) for text in row[4:]))
+    flow = _facts(row)
     if flow.archived:
         raise bad_input(f"flow {flow.id} is archived; no run can be created")
     return flow
+
+
+@lru_cache(maxsize=64)
+def _facts(row: tuple[Any, ...]) -> FlowFacts:
+    """Return a row of `_FLOW` with its JSON read. The same row is the same flow: most runs come from few flows."""
+    return FlowFacts(row[0], row[1], bool(row[2]), from_json(row[3]) or [], *(from_json(text) for text in row[4:]))
 
 
 def complete_parameters(flow: FlowFacts, given: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +221,7 @@ def _claim(tx: Tx, flow_id: str, key: str, run_id: str, inputs: dict[str, Any]) 
             "run_id": run_id,
             "now": tx.now_text,
             "expires_at": expires_at,
-            "fingerprints": json.dumps(mine, separators=(",", ":")),
+            "fingerprints": to_json(mine, "fingerprints"),
         },
     )
     ((owner, stored),) = cursor.fetchall()

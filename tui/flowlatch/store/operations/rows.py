@@ -9,6 +9,7 @@ from typing import Any
 
 from flowlatch.store.base import Refusal, Tx
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 EMPTY_OBJECT = "{}"
 EMPTY_LIST = "[]"
 
@@ -73,7 +74,7 @@ def to_json(value: Any, what: str) -> str:
     Raises `Refusal`, naming `what` it was.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(value)
         if not text.isascii():
             text.encode()
     except UnicodeEncodeError:

@@ -410,20 +410,24 @@ CREATE VIRTUAL TABLE flow_run_name USING fts5(
 )
 ---
 CREATE TRIGGER flow_run_added AFTER INSERT ON flow_run BEGIN
-    INSERT INTO flow_run_name (rowid, name) VALUES (new.seq, new.name);
-    INSERT INTO flow_run_label (label, scheduled_start_time, run_seq)
-        SELECT DISTINCT value, new.scheduled_start_time, new.seq FROM json_each(new.labels);
     INSERT INTO state_count (state, runs) VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET runs = runs + 1;
 END
 ---
+CREATE TRIGGER flow_run_labelled AFTER INSERT ON flow_run WHEN new.labels <> '[]' BEGIN
+    INSERT INTO flow_run_label (label, scheduled_start_time, run_seq)
+        SELECT DISTINCT value, new.scheduled_start_time, new.seq FROM json_each(new.labels);
+END
+---
 CREATE TRIGGER flow_run_gone AFTER DELETE ON flow_run BEGIN
-    INSERT INTO flow_run_name (flow_run_name, rowid, name) VALUES ('delete', old.seq, old.name);
+    INSERT INTO flow_run_name (flow_run_name, rowid, name)
+        SELECT 'delete', old.seq, old.name WHERE old.seq <= (SELECT coalesce(max(id), 0) FROM flow_run_name_docsize);
     DELETE FROM flow_run_label WHERE scheduled_start_time = old.scheduled_start_time AND run_seq = old.seq
         AND label IN (SELECT value FROM json_each(old.labels));
     UPDATE state_count SET runs = runs - 1 WHERE state = old.state;
 END
 ---
-CREATE TRIGGER flow_run_renamed AFTER UPDATE OF name ON flow_run WHEN old.name IS NOT new.name BEGIN
+CREATE TRIGGER flow_run_renamed AFTER UPDATE OF name ON flow_run
+WHEN old.name IS NOT new.name AND old.seq <= (SELECT coalesce(max(id), 0) FROM flow_run_name_docsize) BEGIN
     INSERT INTO flow_run_name (flow_run_name, rowid, name) VALUES ('delete', old.seq, old.name);
     INSERT INTO flow_run_name (rowid, name) VALUES (new.seq, new.name);
 END
