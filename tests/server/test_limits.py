@@ -57,25 +57,25 @@ def test_fragments_that_double_are_counted_without_being_unfolded(wire: Wire) ->
     assert one_error(response.json())["extensions"]["code"] == "LIMIT"
 
 
+DELETE = 'delete_project(input: {project_id: "x"}) { success }'
 REFUSED = {
-    "aliases": "{ " + " ".join(f"a{n}: hello" for n in range(5_001)) + " }",
-    "tokens": "{ " + " ".join(f"a{n}: hello" for n in range(100_000)) + " }",
-    "mutations": "mutation { "
-    + " ".join(f'a{n}: delete_project(input: {{project_id: "x"}}) {{ success }}' for n in range(51))
-    + " }",
-    "directives": "{ hello " + "@include(if: true) " * 51 + "}",
-    "brackets": "{ flow_run(where: {_and: " + "[" * 5_000 + "]" * 5_000 + "}) { id } }",
-    "braces": "{ a " * 7_000,
+    "fields": ("{ " + "hello " * 5_001 + "}", "5000 fields"),
+    "tokens": ("{ " + " ".join(f"a{n}: hello" for n in range(100_000)) + " }", "15000 tokens"),
+    "mutations": ("mutation { " + " ".join(f"a{n}: {DELETE}" for n in range(51)) + " }", "50 mutations"),
+    "directives": ("{ hello " + "@include(if: true) " * 51 + "}", "50 directives"),
+    "brackets": ("{ flow_run(where: {_and: " + "[" * 5_000 + "]" * 5_000 + "}) { id } }", "nested too deeply"),
+    "braces": ("{ a " * 7_000, "nested too deeply"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_documents_too_large_are_refused(wire: Wire, name: str) -> None:
-    response = wire.post(REFUSED[name])
+    document, limit = REFUSED[name]
+    response = wire.post(document)
     assert response.status_code == 400
-    one_error(response.json())
-    if name in ("aliases", "tokens", "mutations"):
-        assert response.json()["errors"][0]["extensions"]["code"] == "LIMIT"
+    error = one_error(response.json())
+    assert limit in error["message"]
+    assert error["extensions"]["code"] == "LIMIT"
 
 
 def test_mutations_hidden_in_a_fragment_are_counted(wire: Wire) -> None:
@@ -215,15 +215,14 @@ def test_odd_requests_are_answered_or_closed_and_never_5xx(shared_server: Server
 
 
 def test_a_head_that_never_ends_is_cut_off(shared_server: ServerProcess) -> None:
-    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=5) as connection:
         connection.sendall(b"POST /graphql HTTP/1.1\r\nHost: x\r\nX-Endless: ")
-        answer = b""
         try:
             for _ in range(1_000):
                 connection.sendall(b"x" * 10_000)
             answer = connection.recv(4096)
-        except OSError:
-            pass  # the server closed while more was sent
+        except ConnectionError:
+            return  # the server closed while more was sent
         assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
 
 

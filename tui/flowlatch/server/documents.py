@@ -40,7 +40,10 @@ MAX_FIELDS = 5_000
 MAX_MUTATIONS = 50
 MAX_DIRECTIVES = 50
 MAX_VALIDATION_ERRORS = 5
-_TOO_MANY_TOKENS = f"Syntax Error: Document contains more than {MAX_TOKENS} tokens"
+_PARSER_LIMITS = (
+    f"Syntax Error: Document contains more than {MAX_TOKENS} tokens",
+    "Syntax Error: Document is nested too deeply",
+)
 KEPT_TEXT = 20_000
 """Characters of a document that is kept; longer ones are rare and not worth the memory."""
 
@@ -83,7 +86,7 @@ def _read(text: str) -> Document:
     try:
         node = parse(text, max_tokens=MAX_TOKENS)
     except GraphQLError as error:
-        code = "LIMIT" if error.message.startswith(_TOO_MANY_TOKENS) else "GRAPHQL_PARSE_FAILED"
+        code = "LIMIT" if error.message.startswith(_PARSER_LIMITS) else "GRAPHQL_PARSE_FAILED"
         raise DocumentRefused([document_error(error, code)]) from error
     except RecursionError:
         raise DocumentRefused([error_object("the document is nested too deeply", "LIMIT")]) from None
