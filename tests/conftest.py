@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.server import ServerProcess
+from tests.support.server import COMPILED, ServerProcess
 from tests.support.wire import Wire
+
+# Each worker, and each of the hundreds of processes it starts, would else compile all it imports.
+sys.dont_write_bytecode, sys.pycache_prefix = False, str(COMPILED)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
 
 # A busy machine draws examples slowly: that is no fault of what is tested.
 settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
