@@ -94,13 +94,14 @@ class Board:
     # What the operator does
 
     def ask(self, query: RunQuery, now: datetime) -> None:
-        """Look at another list. Old rows stay until new ones arrive; the selected run stays if the filter allows it."""
-        self.query = query.model_copy(update={"offset": 0, "limit": PAGE_LIMIT})
+        """Look at another list. Old rows stay until new ones come, the selected run unless a new filter excludes it."""
+        before, self.query = self.query, query.model_copy(update={"offset": 0, "limit": PAGE_LIMIT})
+        is_same_filter = self.query.model_copy(update={"sort": before.sort}) == before
         self.generation += 1
         self.is_dirty = True
         self._heard.clear()
         run = self.selected_run()
-        if run is None or not matches(run, self.query, now):
+        if run is None or not (is_same_filter or matches(run, self.query, now)):
             self._guest = None
             self.selected = None
             self.cursor = 0
