@@ -53,6 +53,7 @@ def test_each_run_gets_its_own_result(inside: Command, shared_wire: Wire, runs: 
     assert (refused.code, {row["outcome"] for row in refused.rows}) == (1, {"refused"})
     retried = inside("runs", "retry", "--filter", text, "--yes", "--json")
     assert {row["retry_of"] for row in retried.rows} == set(ids)
+    assert {row["idempotency_key"].rsplit("-", 1)[0] for row in retried.rows} == {f"retry-{run_id}" for run_id in ids}
     told = inside("runs", "delete", "--filter", text, "--yes")
     assert (told.code, told.out.count("applied"), told.err) == (0, 6, "6 applied\n")
 

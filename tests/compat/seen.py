@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from flowlatch.api.opener import open_backend
+from flowlatch.config import Profile, Target
+from flowlatch.model.kin import Relative
+from flowlatch.model.run import RunId
 from tests.compat.prefect1 import Agent
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
@@ -46,3 +51,16 @@ def states_of(wire: Wire, run_id: str, task: str) -> list[str]:
     """Return all states of the one task run of a task, oldest first."""
     [row] = tasks_of(wire, run_id, task)
     return [state["state"] for state in row["states"]]
+
+
+def related(url: str, run_id: str) -> list[Relative]:
+    """Return the runs around a run, as the dashboard finds them."""
+
+    async def ask() -> list[Relative]:
+        backend = await open_backend(Target(Profile(name="compat", url=url), None, "tests"))
+        try:
+            return await backend.relatives(await backend.run(RunId(run_id)))
+        finally:
+            await backend.aclose()
+
+    return asyncio.run(ask())

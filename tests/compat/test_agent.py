@@ -6,8 +6,9 @@ import datetime
 
 import pytest
 
+from flowlatch.model.kin import Relation
 from tests.compat.prefect1 import Agent, Prefect1
-from tests.compat.seen import RUN_S, finished, messages, tasks_of
+from tests.compat.seen import RUN_S, finished, messages, related, tasks_of
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
 
@@ -80,6 +81,11 @@ def test_a_flow_starts_another_and_waits_for_it(flows: dict[str, str], wire: Wir
     started = '{ flow_run(where: {flow: {name: {_eq: "success"}}}) { state parameters } }'
     children = [row for row in wire.data(started)["flow_run"] if row["parameters"] == {"name": "child"}]
     assert [child["state"] for child in children] == ["Success"]
+    [child] = related(wire.url, run_id)
+    assert (child.relation, child.run.flow_name) == (Relation.CHILD, "success")
+    [parent] = related(wire.url, child.run.id)
+    assert (parent.relation, parent.run.id) == (Relation.PARENT, run_id)
+    assert "create_flow_run" in parent.task
 
 
 def test_a_flow_that_cannot_be_deployed_is_failed_by_the_agent(flows: dict[str, str], wire: Wire, agent: Agent) -> None:

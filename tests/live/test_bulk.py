@@ -11,6 +11,7 @@ from flowlatch.live.bulk import Bulk, Item, Result, Verb, result_line
 from flowlatch.live.create import RunCreated
 from flowlatch.live.desk import Desk
 from flowlatch.live.session import Session
+from flowlatch.model.kin import How, source_of
 from flowlatch.model.query import RunQuery
 from flowlatch.model.state import StateDraft
 from tests.support.faults import Answer, FaultyServer, LoseRequest
@@ -117,6 +118,7 @@ async def test_a_retry_makes_one_new_run_each(shared_server: ServerProcess, shar
         outcomes = [item.outcome for item in bulk.items]
         made = [await session.backend.run(each.id) for each in outcomes if isinstance(each, RunCreated)]
         assert [run.parameters for run in made] == [{"n": number} for number in range(5)]
+        assert [source_of(run) for run in made] == [(How.RETRY, item.base.run_id) for item in bulk.items]
 
 
 async def test_deleting_leaves_a_run_that_moved_on(

@@ -179,10 +179,9 @@ async def test_commands_do_what_they_say_or_say_why_not(server: ServerProcess, w
         await deck.screen(RunScreen)
         await deck.shows("amber-lynx")
         await command(deck, "related")
-        list_screen = await deck.screen(RunsScreen)
-        assert "etl-orders" in list_screen.filter_text
+        await eventually_async(lambda: getattr(deck.app.screen, "tab", "") == "related")
         await command(deck, "tasks")
-        assert (await deck.screen(RunScreen)).tab == "tasks"
+        await eventually_async(lambda: getattr(deck.app.screen, "tab", "") == "tasks")
         await command(deck, "help")
         await deck.screen(HelpScreen)
         await deck.press("escape")

@@ -141,9 +141,7 @@ async def test_the_form_for_a_later_run_says_gap_past_and_zone(waiting: Waiting)
     await waiting.deck.shows("Wed 1 Jan 2020 09:00:00 +01:00", " ago", "this is in the past: the run starts at once")
     form.query_one("#start", Input).value = ""
     await waiting.deck.write("2031-01-01 9:00 UTC")
-    text = await waiting.deck.shows(
-        "Wed 1 Jan 2031 09:00:00 UTC      in ", "10:00:00 +01:00   Europe/Berlin"
-    )
+    text = await waiting.deck.shows("Wed 1 Jan 2031 09:00:00 UTC      in ", "10:00:00 +01:00   Europe/Berlin")
     assert "+00:00" not in text, "the same time is not said twice"
 
 

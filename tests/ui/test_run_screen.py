@@ -103,10 +103,10 @@ async def test_the_overview_says_state_times_who_and_key(deck: Deck, made: Made)
 
 async def test_brackets_go_through_all_tabs_and_around(deck: Deck) -> None:
     seen = []
-    for _ in range(6):
+    for _ in range(7):
         seen.append(run_screen(deck).tab)
         await deck.press("right_square_bracket")
-    assert seen == ["overview", "history", "logs", "tasks", "params", "raw"]
+    assert seen == ["overview", "history", "logs", "tasks", "related", "params", "raw"]
     assert run_screen(deck).tab == "overview"
     await deck.press("left_square_bracket")
     assert run_screen(deck).tab == "raw"

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from flowlatch.model.change import ChangeBatch
+from flowlatch.model.kin import Relative
 from flowlatch.model.query import Count, RunPage, RunQuery
 from flowlatch.model.run import (
     Agent,
@@ -122,6 +123,10 @@ class Backend(Protocol):
         """Return the task runs of a run, in the flow's order, mapped children behind their parent."""
         ...
 
+    async def relatives(self, run: FlowRun) -> list[Relative]:
+        """Return the runs that a whole run comes from and those that come from it, as `model.kin` says; else empty."""
+        ...
+
     async def logs(self, run_id: RunId, *, after: LogMark | None = None, limit: int = 1000) -> list[LogLine]:
         """Return log lines: the newest `limit` ones, oldest first, or those behind a mark, as they arrived.
 
@@ -186,6 +191,10 @@ class Backend(Protocol):
 
         Pushed where the server can, polled elsewhere. Ends by raising: `Unreachable` when the link is lost.
         """
+        ...
+
+    def rest(self, is_resting: bool) -> None:
+        """Poll seldom while nobody looks, and soon when somebody does again. Pushed changes come all the same."""
         ...
 
     async def graphql(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:

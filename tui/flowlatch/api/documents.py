@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from flowlatch.model.kin import How
+
 PROBE_OURS = "{ api { version capabilities { server_id locking idempotency_window_s read_only now } } }"
 PROBE_PREFECT1 = "{ api { version } flow_run(limit: 1) { id version } }"
 NOW = "{ api { capabilities { now } } }"
@@ -26,6 +28,10 @@ _FLOW = (
     " project_id project { id name } flow_group { schedule"
     f" flows(order_by: {{version: desc}}, limit: {_VERSIONS}) {{ id version archived created }} }}"
 )
+_COPIES = 100
+"""Runs made from one run, or by it, that are read at most."""
+_OWN_TASKS = 1000
+"""Task runs of a run that are looked at for the runs they made."""
 _TASK_RUN = (
     "id name map_index version state state_message state_timestamp start_time end_time run_count task { slug name }"
 )
@@ -67,6 +73,32 @@ class Dialect:
         return (
             f"query run($id: uuid!) {{ flow_run_by_pk(id: $id) {{ {self.row} state_message state_result parameters"
             f" context run_config agent_id heartbeat serialized_state{extra} }} }}"
+        )
+
+    @cached_property
+    def kin(self) -> str:
+        """The runs that are named as makers or sources of a run, its own task runs, and the runs made from it."""
+        row = f"{self.row} state_message"
+        copies = " ".join(
+            f"{how}: flow_run(where: {{idempotency_key: {{_like: ${how}}}}}, order_by: {{created: asc}},"
+            f" limit: {_COPIES}) {{ {row} }}"
+            for how in How
+        )
+        patterns = ", ".join(f"${how}: String!" for how in How)
+        return (
+            f"query kin($id: uuid!, $ids: [uuid!]!, $tasks: [uuid!]!, {patterns}) {{"
+            f" named: flow_run(where: {{id: {{_in: $ids}}}}) {{ {row} }}"
+            f" makers: task_run(where: {{id: {{_in: $tasks}}}}) {{ name task {{ name }} flow_run {{ {row} }} }}"
+            f" own_tasks: task_run(where: {{flow_run_id: {{_eq: $id}}}}, limit: {_OWN_TASKS}) {{ id map_index }}"
+            f" {copies} }}"
+        )
+
+    @cached_property
+    def children(self) -> str:
+        """The runs that were made under these keys."""
+        return (
+            "query children($keys: [String!]!) { flow_run(where: {idempotency_key: {_in: $keys}},"
+            f" order_by: {{created: asc}}, limit: {_COPIES}) {{ {self.row} state_message }} }}"
         )
 
     @cached_property

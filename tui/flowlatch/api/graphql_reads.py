@@ -9,9 +9,11 @@ from typing import Any
 from flowlatch.api import convert, documents, filters
 from flowlatch.api.call import Caller
 from flowlatch.api.documents import Dialect
+from flowlatch.api.graphql_kin import relatives
 from flowlatch.api.http import TooLarge
 from flowlatch.api.log_pages import LogPages
 from flowlatch.errors import ForeignServer, NotFound
+from flowlatch.model.kin import Relative
 from flowlatch.model.query import Count, RunPage, RunQuery
 from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, LogMark, RunId, TaskRun
 from flowlatch.model.state import State
@@ -120,6 +122,10 @@ class GraphQLReads:
         for task in found:
             place.setdefault(task.task_slug or task.id, len(place))
         return sorted(found, key=lambda task: (place[task.task_slug or task.id], task.map_index))
+
+    async def relatives(self, run: FlowRun) -> list[Relative]:
+        """Return parents, children, source and copies of a whole run."""
+        return await relatives(self._call, self._dialect, run)
 
     async def logs(self, run_id: RunId, *, after: LogMark | None = None, limit: int = 1000) -> list[LogLine]:
         """Return the newest lines, oldest first, or those that arrived behind a mark, in that order."""

@@ -219,7 +219,7 @@ def retry(common: Common, runs: tuple[str, ...], text: str | None, dry_run: bool
     async def body(connection: Connection) -> int:
         async def one(run: FlowRun) -> Result:
             whole = run if run.parameters is not None else await connection.backend.run(run.id)
-            new = retry_of(whole, key=new_key())
+            new = retry_of(whole, key=new_key(run))
             result = told_create(await connection.desk.create(new, flow=run.flow_name, is_fresh_key=True))
             return Result(
                 result.outcome, result.row | {"retry_of": run.id}, result.exit_code, result.code, result.reason

@@ -19,14 +19,14 @@ from flowlatch.api.backend import Backend
 from flowlatch.api.opener import open_backend
 from flowlatch.config import Profile, Target
 from flowlatch.demo import colleague
-from flowlatch.demo.documents import create_runs
-from flowlatch.demo.flows import COLLEAGUE_FLOW, FLOWS, SampleFlow, run_name
+from flowlatch.demo.documents import create_runs, task_runs
+from flowlatch.demo.flows import CHILD_FLOW, COLLEAGUE_FLOW, FLOWS, SampleFlow, run_name
 from flowlatch.demo.history import Crew, FlowIds, register, seed
 from flowlatch.demo.history import inputs as inputs_of
 from flowlatch.demo.plan import PAST_ENDS, late, whole_past
 from flowlatch.demo.worker import Worker
 from flowlatch.errors import BackendError
-from flowlatch.model.run import NewRun
+from flowlatch.model.run import NewRun, RunId
 from flowlatch.model.state import StateDraft
 
 WORKERS = 5
@@ -136,6 +136,7 @@ class Actors:
                 try:
                     version = await backend.set_state(created.id, 1, StateDraft(type="Submitted", message="Submitted"))
                     await backend.set_state(created.id, version, StateDraft(type="Running", message="Reconciling"))
+                    await self._start_child(backend, flow_ids, random, created.id)
                     await self._sleep(COLLEAGUE_AFTER_S)
                     await colleague.change(mira, created.id)
                 except BackendError as error:
@@ -143,6 +144,13 @@ class Actors:
                 await self._sleep(CLOSING_PAUSE_S)
         finally:
             await mira.aclose()
+
+    async def _start_child(self, backend: Backend, flow_ids: FlowIds, random: Random, parent: RunId) -> None:
+        """Let the first task start a run of another flow, under its own id as the real client does."""
+        flow = next(flow for flow in FLOWS if flow.name == CHILD_FLOW)
+        tasks = (await task_runs(backend, [parent]))[parent]
+        child = new_run(flow, flow_ids, random, await backend.server_now())
+        await backend.create_run(child.model_copy(update={"idempotency_key": next(iter(tasks.values()))}))
 
 
 def new_run(flow: SampleFlow, flow_ids: FlowIds, random: Random, due: datetime) -> NewRun:

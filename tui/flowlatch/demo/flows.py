@@ -14,6 +14,8 @@ Draw = Callable[[Random, datetime], dict[str, Any]]
 
 COLLEAGUE_FLOW = "quarter-close"
 """The flow whose runs the colleague edits by itself."""
+CHILD_FLOW = "report-eu"
+"""The flow that runs of `COLLEAGUE_FLOW` start a run of."""
 SCHEDULED_AHEAD = timedelta(days=5)
 """How far the demo's schedules reach."""
 UNSERVED_LABEL = "gpu"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from flowlatch.errors import BackendError
@@ -52,10 +52,14 @@ class Item:
 
     run: FlowRun
     base: Base
-    key: str = field(default_factory=new_key)
-    """Idempotency key of a retry: fixed, so that sending it again makes no second run."""
+    key: str = ""
+    """Idempotency key of a retry: fixed from the start, so that sending it again makes no second run."""
     outcome: Outcome | None = None
     is_sending: bool = False
+
+    def __post_init__(self) -> None:
+        """Fix the key."""
+        self.key = self.key or new_key(self.run)
 
     @property
     def result(self) -> Result:

@@ -15,6 +15,7 @@ from typing import Any
 from flowlatch.api.backend import Backend, Capabilities, Kind
 from flowlatch.errors import BackendError, NotFound
 from flowlatch.live.edit import Gone, NotSent, Refused, Unknown, failure
+from flowlatch.model.kin import How, key_from
 from flowlatch.model.params import MASK, is_secret, redacted
 from flowlatch.model.run import Created, FlowRun, NewRun, RunId
 from flowlatch.text import one_line
@@ -57,9 +58,11 @@ CreateOutcome = RunCreated | RunExisted | Refused | Gone | NotSent | Unknown
 """`Gone` here means that the flow does not exist any more."""
 
 
-def new_key(token: Callable[[], str] = lambda: secrets.token_hex(6)) -> str:
-    """Return a fresh automatic key, e.g. `run-9f31c2d07ab4`."""
-    return f"run-{token()}"
+def new_key(
+    source: FlowRun | None = None, how: How = How.RETRY, *, token: Callable[[], str] = lambda: secrets.token_hex(6)
+) -> str:
+    """Return a fresh automatic key, e.g. `run-9f31c2d07ab4`; made from another run, it names that (`model.kin`)."""
+    return key_from(how, source.id, token()) if source is not None else f"run-{token()}"
 
 
 async def create_run(backend: Backend, new: NewRun, *, is_fresh_key: bool = False) -> CreateOutcome:

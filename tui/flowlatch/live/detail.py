@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from flowlatch.api.backend import Backend
 from flowlatch.errors import BackendError, NotFound, Unreachable
 from flowlatch.live.log_tail import KEPT_LINES, LogTail
 from flowlatch.live.session import Session
-from flowlatch.model.change import ChangeBatch, ChangeKind, is_newer
+from flowlatch.model.change import ChangeBatch, ChangeKind, RunChange, is_newer
+from flowlatch.model.kin import Relative
 from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun, RunId, TaskRun
 from flowlatch.model.state import State
@@ -47,9 +49,14 @@ class Part(StrEnum):
     LOGS = "logs"
     TASKS = "tasks"
     RELATED = "related"
+    """The newest other runs of the flow."""
+    KIN = "kin"
+    """The runs it comes from, and those that come from it."""
 
 
 POLLED = (Part.LOGS, Part.TASKS)
+AROUND = (Part.RELATED, Part.KIN)
+"""What is about other runs: read behind the run itself, and seldom."""
 ROW_FIELDS = (
     "name",
     "version",
@@ -85,8 +92,7 @@ class RunDetail:
         self._monotonic = monotonic
         self._wake = asyncio.Event()
         self._wanted: frozenset[Part] = frozenset({Part.RUN, Part.HISTORY})
-        self.is_resting = False
-        """True while nobody looks: logs and tasks are asked for seldom."""
+        self._is_resting = False
         self._begin(run_id)
 
     def _begin(self, run_id: RunId) -> None:
@@ -96,6 +102,7 @@ class RunDetail:
         self.tail = LogTail()
         self.tasks: list[TaskRun] = []
         self.related: list[FlowRun] = []
+        self.kin: list[Relative] = []
         self.is_gone = False
         """True once the server said that the run is deleted; what was known of it stays."""
         self.loaded_at: dict[Part, datetime] = {}
@@ -164,9 +171,19 @@ class RunDetail:
         for change in batch.changes:
             if change.id == self.run_id:
                 self._hear(change.run if change.kind is not ChangeKind.GONE else None)
-            elif self.run and change.run and change.run.flow_id == self.run.flow_id:
-                self._due.add(Part.RELATED)
+            elif parts := self._parts_about(change):
+                self._due |= parts
                 self._wake.set()
+
+    def _parts_about(self, change: RunChange) -> set[Part]:
+        """Return what another run's change may have made older: what made it stands in its key."""
+        parts = set()
+        if self.run and change.run and change.run.flow_id == self.run.flow_id:
+            parts.add(Part.RELATED)
+        is_new = change.kind is ChangeKind.ADDED and change.run is not None and change.run.idempotency_key is not None
+        if is_new or any(each.run.id == change.id for each in self.kin):
+            parts.add(Part.KIN)
+        return parts
 
     def _hear(self, row: FlowRun | None) -> None:
         if row is None:
@@ -182,6 +199,11 @@ class RunDetail:
             self.run = merged(self.run, row)
             self.loaded_at[Part.RUN] = self._session.local_now()
             self._on_change(frozenset({Part.RUN}))
+
+    def rest(self, is_resting: bool) -> None:
+        """Ask for logs and tasks seldom while nobody looks; catch up when somebody does again."""
+        self._is_resting = is_resting
+        self._wake.set()
 
     async def follow(self) -> None:
         """Read what is due, until cancelled."""
@@ -209,12 +231,12 @@ class RunDetail:
     def _wait_s(self, part: Part) -> float:
         """Seconds until a part shall be asked for; infinite when there is no reason to."""
         since = self._monotonic() - self._asked_at_s.get(part, -1e9)
-        if part is Part.RELATED and self.run is None:
+        if part in AROUND and self.run is None:
             return float("inf")
         if part in self._due:
-            return (RELATED_EVERY_S if part is Part.RELATED else LEAST_GAP_S) - since
+            return (RELATED_EVERY_S if part in AROUND else LEAST_GAP_S) - since
         if part in POLLED and self.is_moving:
-            return (REST_S if self.is_resting else self._session.profile.poll_s) - since
+            return (REST_S if self._is_resting else self._session.profile.poll_s) - since
         return float("inf")
 
     def _nap_s(self) -> float | None:
@@ -283,6 +305,8 @@ class RunDetail:
                 return True
             case Part.RELATED:
                 return await self._read_related(run_id)
+            case Part.KIN:
+                return await self._read_kin(run_id)
 
     def _take_run(self, run: FlowRun) -> bool:
         if self.run is not None and not is_newer(run, self.run):
@@ -324,17 +348,29 @@ class RunDetail:
                 return is_new
 
     async def _read_related(self, run_id: RunId) -> bool:
-        run = self.run
-        if run is None or run.flow_id is None:
-            return False
-        query = RunQuery(flow_ids=(run.flow_id,), limit=RELATED_LIMIT + 1)
-        page = await self._session.backend.page(query, with_total=False)
+        related = await others_of(self._session.backend, self.run)
         if run_id != self.run_id:
             return False
-        related = [each for each in page.rows if each.id != run_id][:RELATED_LIMIT]
         is_new = related != self.related or Part.RELATED not in self.loaded_at
         self.related = related
         return is_new
+
+    async def _read_kin(self, run_id: RunId) -> bool:
+        kin = await self._session.backend.relatives(self.run) if self.run else []
+        if run_id != self.run_id:
+            return False
+        is_new = kin != self.kin or Part.KIN not in self.loaded_at
+        self.kin = kin
+        return is_new
+
+
+async def others_of(backend: Backend, run: FlowRun | None) -> list[FlowRun]:
+    """Return the newest other runs of a run's flow."""
+    if run is None or run.flow_id is None:
+        return []
+    query = RunQuery(flow_ids=(run.flow_id,), limit=RELATED_LIMIT + 1)
+    page = await backend.page(query, with_total=False)
+    return [each for each in page.rows if each.id != run.id][:RELATED_LIMIT]
 
 
 def merged(whole: FlowRun, row: FlowRun) -> FlowRun:

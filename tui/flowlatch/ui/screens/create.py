@@ -15,6 +15,7 @@ from flowlatch.live.create import key_life, new_key
 from flowlatch.live.drafts import Draft, DraftKind
 from flowlatch.live.session import Session
 from flowlatch.model.command_line import create_command
+from flowlatch.model.kin import How
 from flowlatch.model.run import Flow, FlowId, FlowRun, NewRun
 from flowlatch.model.schedule import StartTime, local_text
 from flowlatch.text import one_line
@@ -93,7 +94,7 @@ class CreateScreen(NewRunForm[None]):
                 yield ParamForm(id="params")
                 yield Field("When", Choice([Option(NOW, "now"), Option(LATER, "later…")], value=NOW, id="when"))
                 yield KeyField(
-                    str(typed.get("automatic_key") or new_key()),
+                    str(typed.get("automatic_key") or self.fresh_key()),
                     key_life(self.session.capabilities),
                     kind=str(typed.get("key_kind", AUTOMATIC)),
                     own=str(typed.get("key", "")),
@@ -101,6 +102,10 @@ class CreateScreen(NewRunForm[None]):
             with VerticalScroll(id="side", can_focus=False):
                 yield Static(Content(""), id="preview", markup=False)
         yield Static(Content(""), id="command", markup=False)
+
+    def fresh_key(self) -> str:
+        """Return an automatic key; that of a run made from another one names it."""
+        return new_key(self.source, How.CLONE)
 
     def on_mount(self) -> None:
         """Say what this is, load the flows, fill in what is known."""

@@ -35,6 +35,10 @@ class NewRunForm(FormScreen[T]):
     def take_key(self, key: str) -> None:
         """Take a fresh automatic key."""
 
+    def fresh_key(self) -> str:
+        """Return an automatic key that was never used."""
+        return new_key()
+
     @abstractmethod
     async def flow_chosen(self) -> None:
         """Show what depends on the flow."""
@@ -94,7 +98,7 @@ class NewRunForm(FormScreen[T]):
                 self.app.post_message(OpenRun(RunId(run_id)))
                 self.finish()
             case ["new_key"]:
-                self.take_key(new_key())
+                self.take_key(self.fresh_key())
                 self.touch()
             case ["back"]:
                 pass

@@ -27,7 +27,7 @@ class RetryScreen(RunQuestion):
 
     def __init__(self, session: Session, run: FlowRun) -> None:
         super().__init__(session, run)
-        self.key = new_key()
+        self.key = new_key(run)
         self.source = run
         self._is_unknown = False
 

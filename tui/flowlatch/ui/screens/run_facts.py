@@ -8,6 +8,7 @@ from textual.content import Content
 
 from flowlatch.live.detail import Part, RunDetail
 from flowlatch.live.parties import party
+from flowlatch.model.kin import How, source_of
 from flowlatch.model.run import FlowRun
 from flowlatch.model.state import State
 from flowlatch.text import DETAIL_LIMIT, one_line
@@ -18,6 +19,7 @@ LABEL_CELLS = 9
 FLOW_CELLS = 28
 """Characters of a name in the top line, so that version and state have their place at 80 columns."""
 MESSAGE_LINES = 3
+SOURCE_WORDS = {How.RETRY: "retry of", How.CLONE: "copy of"}
 
 
 def title(detail: RunDetail, times: Times) -> Content:
@@ -94,6 +96,8 @@ def _who(run: FlowRun, history: Sequence[State], me: str) -> Content:
     maker = party(first.actor if first else None, me=me)
     if run.auto_scheduled:
         maker = "the schedule"
+    elif source := source_of(run):
+        maker += f" as {SOURCE_WORDS[source[0]]} {source[1][:4]}…{source[1][-4:]}"
     return Content(f"created by {maker}   last change by {party(run.actor, me=me)}")
 
 

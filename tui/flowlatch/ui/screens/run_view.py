@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -15,18 +15,24 @@ from flowlatch.live.export import Export, logs_of
 from flowlatch.live.link import ReloadReason
 from flowlatch.live.parties import party
 from flowlatch.live.session import Session
+from flowlatch.model.filter import format_filter
+from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.ui.messages import (
+    AttentionChanged,
     CopyText,
     LinkChanged,
+    OpenRun,
     Reload,
     RunsChanged,
+    ShowRuns,
     Tick,
     TimesChanged,
 )
 from flowlatch.ui.screens import run_facts
 from flowlatch.ui.screens.base import WIDE
 from flowlatch.ui.screens.log_pane import LogPane
+from flowlatch.ui.screens.run_related import related_rows
 from flowlatch.ui.screens.taking import Taking
 from flowlatch.ui.screens.times import Times
 from flowlatch.ui.widgets.gantt import TaskView, TimeAxis
@@ -34,6 +40,7 @@ from flowlatch.ui.widgets.history_list import HistoryList
 from flowlatch.ui.widgets.json_view import JsonView
 from flowlatch.ui.widgets.line_view import LineView
 from flowlatch.ui.widgets.log_view import LogView
+from flowlatch.ui.widgets.related_view import RelatedView
 from flowlatch.ui.widgets.tab_line import TabLine
 from flowlatch.ui.widgets.text_pane import TextPane
 from flowlatch.ui.widgets.timeline import Timeline
@@ -43,10 +50,11 @@ TABS = {
     "history": "History",
     "logs": "Logs",
     "tasks": "Tasks",
+    "related": "Related",
     "params": "Params",
     "raw": "Raw",
 }
-WITHOUT_LOGS = ("tasks",)
+WITHOUT_LOGS = ("tasks", "related")
 """Tabs that want the whole width."""
 RELATED_FROM_HEIGHT = 34
 RELATED_LINES = 8
@@ -63,8 +71,8 @@ class RunView(Taking[None]):
     RunView .rule { height: 1; color: $rule; }
     RunView #facts { height: auto; padding: 0 1; }
     RunView #state-detail { height: auto; max-height: 50%; padding: 0 1; border-top: solid $rule; overflow-y: auto; }
-    RunView #related { height: auto; padding: 0 1; display: none; }
-    RunView.-tall #related { display: block; }
+    RunView #others { height: auto; padding: 0 1; display: none; }
+    RunView.-tall #others { display: block; }
     RunView #logs { display: none; }
     RunView.-wide #logs { display: block; width: 46%; border-left: solid $rule; }
     RunView.-wide.-no-logs #logs { display: none; }
@@ -105,13 +113,14 @@ class RunView(Taking[None]):
                     yield Timeline(id="timeline")
                     yield Rule()
                     yield HistoryList(id="recent")
-                    yield Static(id="related", markup=False)
+                    yield Static(id="others", markup=False)
                 with Vertical(id="history"):
                     yield TextPane(HistoryList(id="states"))
                     yield Static(id="state-detail", markup=False)
                 with Vertical(id="tasks"):
                     yield TimeAxis(id="axis")
                     yield TextPane(TaskView(id="task-list"))
+                yield TextPane(RelatedView(id="related-list"), id="related")
                 yield TextPane(JsonView(id="parameters"), id="params")
                 yield TextPane(JsonView(id="document"), id="raw")
             yield self.log_pane
@@ -149,10 +158,9 @@ class RunView(Taking[None]):
         """Write times in the other way."""
         self._repaint(frozenset(Part))
 
-    @on(events.AppBlur)
-    @on(events.AppFocus)
-    def _looked_at(self) -> None:
-        self.detail.is_resting = not self.app.app_focus
+    def on_attention_changed(self, message: AttentionChanged) -> None:
+        """Rest while nobody looks."""
+        self.detail.rest(not self.app.app_focus)
 
     def on_resize(self, event: events.Resize) -> None:
         """Find room for the log and for other runs, or take it back."""
@@ -182,6 +190,8 @@ class RunView(Taking[None]):
             parts.add(Part.LOGS)
         if self.tab == "tasks":
             parts.add(Part.TASKS)
+        if self.tab == "related":
+            parts |= {Part.RELATED, Part.KIN}
         if self.tab == "overview" and self.has_class("-tall"):
             parts.add(Part.RELATED)
         self.detail.want(parts)
@@ -189,7 +199,7 @@ class RunView(Taking[None]):
     def _show_tabs(self) -> None:
         run_id = self.run_id
         short = f"{run_id[:4]}…{run_id[-4:]}" if len(run_id) > COPIES_HINT_CELLS else run_id
-        self.query_one(TabLine).show(self.tab, Content.assemble("id ", short, "   ", ("y", "$accent bold"), " copies"))
+        self.query_one(TabLine).show(self.tab, Content.assemble("id ", short, "  ", ("y", "$accent bold"), " copies"))
 
     def on_tab_line_chosen(self, message: TabLine.Chosen) -> None:
         """Show the tab that was clicked."""
@@ -219,6 +229,8 @@ class RunView(Taking[None]):
                 self._paint_history(times)
             case "tasks":
                 self._paint_tasks(times)
+            case "related":
+                self.query_one("#related-list", RelatedView).show(related_rows(self.detail, times), times.short)
             case "params" if self.detail.run and self.detail.run.parameters is not None:
                 self.query_one("#parameters", JsonView).show(self.detail.run.parameters)
             case "raw" if self.detail.run and self.detail.run.raw is not None:
@@ -234,9 +246,9 @@ class RunView(Taking[None]):
         self.query_one(Timeline).show(self.detail.history, times.now, times.clock)
         self.query_one("#recent", HistoryList).show(self.detail.history, times.brief, who=self._who())
         if self.has_class("-tall"):
-            related = self.query_one("#related", Static)
-            width = max(related.content_size.width, 20)
-            related.update(run_facts.related_lines(self.detail, times, width, RELATED_LINES))
+            others = self.query_one("#others", Static)
+            width = max(others.content_size.width, 20)
+            others.update(run_facts.related_lines(self.detail, times, width, RELATED_LINES))
 
     def _paint_history(self, times: Times) -> None:
         states = self.query_one("#states", HistoryList)
@@ -274,6 +286,13 @@ class RunView(Taking[None]):
         if self.detail.is_gone:
             left = Content.assemble(left, ("   this run was deleted", "$state-late bold"))
         return left
+
+    def on_related_view_chosen(self, message: RelatedView.Chosen) -> None:
+        """Open the run, or the list of all runs of the flow."""
+        if message.run_id is not None:
+            self.post_message(OpenRun(message.run_id))
+        elif self.detail.run is not None:
+            self.post_message(ShowRuns(format_filter(RunQuery(flow=self.detail.run.flow_name))))
 
     def on_log_pane_older_wanted(self, message: LogPane.OlderWanted) -> None:
         """Ask for older lines."""

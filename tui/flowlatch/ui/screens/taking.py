@@ -13,11 +13,9 @@ from flowlatch.live.export import Export, marked_runs, picture_of, run_document
 from flowlatch.live.links import run_link
 from flowlatch.live.session import Session
 from flowlatch.model.command_line import run_command
-from flowlatch.model.filter import format_filter
-from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun
 from flowlatch.text import clean, one_line
-from flowlatch.ui.messages import CopyText, OpenBulk, OpenUndo, ShowRuns
+from flowlatch.ui.messages import CopyText, OpenBulk, OpenUndo
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.confirm import ConfirmScreen
 from flowlatch.ui.screens.export import ExportScreen
@@ -96,12 +94,6 @@ class Taking(FlowScreen[T]):
         question = Content(one_line(link, 2_000))
         if await self.app.push_screen_wait(ConfirmScreen(self.session, "Open in the browser?", question, yes="Open")):
             self.app.open_url(link)
-
-    def action_related(self) -> None:
-        """List the runs of the same flow."""
-        run = self._first_run()
-        if run is not None and run.flow_name:
-            self.post_message(ShowRuns(format_filter(RunQuery(flow=run.flow_name))))
 
     def action_undo(self) -> None:
         """Propose the state before the present one as a new version."""

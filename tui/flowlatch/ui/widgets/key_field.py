@@ -17,6 +17,14 @@ AUTOMATIC, OWN, NO_KEY = "automatic", "own", "none"
 NO_KEY_WORDS = "without a key each submit makes a new run, also when an answer was lost"
 
 
+SHOWN_CELLS = 24
+
+
+def short_key(key: str) -> str:
+    """Return an automatic key, the middle of a long one left out: it is in the preview and in the run."""
+    return key if len(key) <= SHOWN_CELLS else f"{key[:10]}…{key[1 - (SHOWN_CELLS - 10) :]}"
+
+
 class KeyField(Vertical):
     """`key` is what will be sent. `life` is the sentence about how long a key lives on this server."""
 
@@ -53,7 +61,11 @@ class KeyField(Vertical):
         self._show()
 
     def _options(self) -> list[Option]:
-        return [Option(AUTOMATIC, f"automatic  {self.automatic}"), Option(OWN, "my own"), Option(NO_KEY, "none")]
+        return [
+            Option(AUTOMATIC, f"automatic  {short_key(self.automatic)}"),
+            Option(OWN, "my own"),
+            Option(NO_KEY, "none"),
+        ]
 
     @property
     def key(self) -> str | None:
