@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -53,6 +54,7 @@ class Root(click.Group):
         if cmd_name not in NOUNS:
             return None
         command = import_module(f"flowlatch.cli.{cmd_name}").command
+        gc.enable()
         assert isinstance(command, click.Command)
         return command
 

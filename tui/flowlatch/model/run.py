@@ -24,7 +24,7 @@ ProjectId = NewType("ProjectId", str)
 class Frozen(BaseModel):
     """Base of all values: unchangeable, so that an old row can be compared with a new one."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Project(Frozen):

@@ -73,6 +73,8 @@ class _Linked(Screen[T]):
     @on(events.Mount)
     def _frame_mounted(self) -> None:
         self.set_class(self.session.profile.production, "production")
+        if waits_s := link_text.band_waits_s(self.session):
+            self.set_timer(waits_s + 0.05, self.show_link)
         self.show_link()
 
     @on(LinkChanged)

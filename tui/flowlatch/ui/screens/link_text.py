@@ -20,6 +20,8 @@ LOCKS = {
     Locking.NONE: "none",
 }
 """Lock level → what the lock chip says (ux.md §2)."""
+CALM_S = 1.0
+"""A first connection that takes longer is spoken of."""
 _HEADLINES = {
     Phase.OFFLINE: "OFFLINE",
     Phase.FOREIGN: "NO SERVER FOR US",
@@ -97,6 +99,8 @@ def band(session: Session, *, letters_are_keys: bool) -> tuple[Content, ...]:
     if link.phase is Phase.ONLINE:
         return ()
     if link.phase is Phase.CONNECTING:
+        if band_waits_s(session):
+            return ()
         return (Content(f"connecting to {one_line(session.url or session.profile.name, 80)} …"),)
     since = ""
     if link.since:
@@ -115,6 +119,17 @@ def band(session: Session, *, letters_are_keys: bool) -> tuple[Content, ...]:
         Content(one_line(link.reason)),
         Content.assemble(*keys),
     )
+
+
+def band_waits_s(session: Session) -> float:
+    """Return for how long nothing is said yet about a first connection, which mostly is there before one can read it.
+
+    The band comes and goes with a layout of the whole screen, just when the first rows are due.
+    """
+    link = session.link
+    if link.phase is not Phase.CONNECTING or link.since is None:
+        return 0.0
+    return max(0.0, CALM_S - (session.local_now() - link.since).total_seconds())
 
 
 def band_is_calm(session: Session) -> bool:

@@ -45,6 +45,11 @@ SORT_WORDS = {
 }
 
 
+def pane_width(width: int) -> int:
+    """Return the cells of the pane on a screen of so many."""
+    return max(min(width * 42 // 100, 80), 46)
+
+
 class RunsBase(Taking[None]):
     """Shows one list of runs and keeps it true."""
 
@@ -75,9 +80,12 @@ class RunsBase(Taking[None]):
         """Tabs, filter, table and pane."""
         yield StateTabs(id="tabs")
         yield FilterBar(id="filter")
+        self._divide(self.app.size.width)
         with Horizontal(id="list"):
             yield RunTable(id="table")
-            yield SidePane(self.session, id="pane")
+            pane = SidePane(self.session, id="pane")
+            pane.styles.width = pane_width(self.app.size.width)
+            yield pane
 
     @property
     def pane(self) -> SidePane:
@@ -95,7 +103,6 @@ class RunsBase(Taking[None]):
         self.table.line.columns = names
         for problem in problems:
             self.notify(problem, severity="warning", markup=False)
-        self.set_class(not self.view.has_pane, "-no-pane")
         self.table.focus()
         self.restyle()
         self.list.ask(self.parsed.query)
@@ -181,9 +188,8 @@ class RunsBase(Taking[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Find room for the pane and the chart, or take it back."""
-        self.set_class(event.size.width >= WIDE, "-wide")
-        pane_width = max(min(event.size.width * 42 // 100, 80), 46)
-        self.query_one("#pane").styles.width = pane_width
+        self._divide(event.size.width)
+        self.pane.styles.width = pane_width(event.size.width)
         self.tally.has_trend = event.size.width >= ROOMY
         self.tally.refresh()
         self.show_counts()
@@ -193,6 +199,11 @@ class RunsBase(Taking[None]):
     @property
     def is_frozen(self) -> bool:
         """True while the view is held still."""
+    def _divide(self, width: int) -> None:
+        """Say whether there is a pane: before the widgets are there, a change of it would lay them out twice."""
+        self.set_class(width >= WIDE, "-wide")
+        self.set_class(not self.view.has_pane, "-no-pane")
+
         return self.list.frozen
 
     def _times(self) -> Times:

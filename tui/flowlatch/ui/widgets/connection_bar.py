@@ -28,7 +28,7 @@ class ConnectionBar(Widget):
             self._lines = lines
             self.refresh()
         self.set_class(bool(lines), "-shown")
-        self.set_class(calm, "-calm")
+        self.set_class(calm and bool(lines), "-calm")
         if not lines:
             self._lines = ()
 

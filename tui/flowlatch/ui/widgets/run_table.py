@@ -225,7 +225,8 @@ class RunTable(ScrollView, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Keep the cursor on the screen."""
-        self._set_length()
+        if self.window.total:  # an empty list has no length to tell: one layout less at the start
+            self._set_length()
         self._go_to_top(self._top_for(self.window, self.window, round(self.scroll_y)))
         self._say_range()
 
@@ -267,8 +268,9 @@ class RunTable(ScrollView, can_focus=True):
         self.go_to(self.window.cursor - 1)
 
     def action_top(self) -> None:
-        """First row."""
-        self.go_to(0)
+        """First row; where the selected run stands there as a guest, the list's own first."""
+        is_guest = self.window.cursor == 0 and self.selected is not None and self.selected.id == self.window.guest
+        self.go_to(1 if is_guest else 0)
 
     def action_bottom(self) -> None:
         """Last row."""
