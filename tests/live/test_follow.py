@@ -40,6 +40,7 @@ class ScriptedBackend:
         self.batches.put_nowait(ChangeBatch(cursor="0"))
         self.is_closed = False
         self.asked_for_time = 0
+        self.is_resting = False
         self.silence: Exception | None = None
         self._skew = timedelta(seconds=skew_s)
 
@@ -55,6 +56,9 @@ class ScriptedBackend:
             if isinstance(batch, Exception):
                 raise batch
             yield batch
+
+    def rest(self, is_resting: bool) -> None:
+        self.is_resting = is_resting
 
     async def cancel_run(self, run_id: RunId) -> str:
         return "Cancelled"
@@ -211,6 +215,22 @@ async def test_a_silent_server_that_answers_stays_online() -> None:
         await eventually_async(lambda: backend.asked_for_time > 4)
         assert follow.link.is_online
         assert reloads(events) == [ReloadReason.CONNECTED]
+
+
+async def test_while_nobody_looks_silence_is_borne_longer_and_a_look_asks_at_once() -> None:
+    first, second = ScriptedBackend(), ScriptedBackend()
+    async with following(Script(first, second), heartbeat_s=60) as (follow, _):
+        await eventually_async(lambda: follow.link.is_online)
+        asked = first.asked_for_time
+        follow.rest(True)
+        assert first.is_resting
+        follow.rest(False)
+        await eventually_async(lambda: first.asked_for_time == asked + 1)
+        follow.rest(True)
+        first.batches.put_nowait(Unreachable("cut"))
+        await eventually_async(lambda: not follow.link.is_online)
+        follow.retry_now()
+        await eventually_async(lambda: second.is_resting, what="the next connection to rest too")
 
 
 async def test_the_end_of_the_stream_is_a_loss() -> None:

@@ -18,6 +18,7 @@ from flowlatch.api.documents import Dialect
 from flowlatch.api.filters import Where
 from flowlatch.api.graphql_writes import GraphQLWrites
 from flowlatch.api.http import Link
+from flowlatch.api.pace import Pace
 from flowlatch.api.watch import POLL_LIMIT, UpdatedPoll, changes, polled_by_updated
 from flowlatch.config import Profile
 from flowlatch.errors import ForeignServer, ReadOnly, Rejected
@@ -43,6 +44,7 @@ class GraphQLBackend(GraphQLWrites):
         self._profile = profile
         self._has_auth = has_auth
         self._capabilities: Capabilities | None = None
+        self._pace = Pace(profile.poll_s, sleep=sleep)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -126,11 +128,14 @@ class GraphQLBackend(GraphQLWrites):
 
     def watch(self, *, since: str | None = None, ids: Sequence[RunId] | None = None) -> AsyncIterator[ChangeBatch]:
         """Yield changes as they come; an empty batch now and then is a sign of life."""
-        poll_s = self._profile.poll_s
         if self._dialect.is_ours:
-            return changes(self._call, self._dialect, since=since, ids=ids, poll_s=poll_s, sleep=self._sleep)
+            return changes(self._call, self._dialect, since=since, ids=ids, pace=self._pace, sleep=self._sleep)
         poll = UpdatedPoll(self._updated_runs, since=since, ids=ids, now=self._now)
-        return polled_by_updated(poll, poll_s, self._sleep)
+        return polled_by_updated(poll, self._pace)
+
+    def rest(self, is_resting: bool) -> None:
+        """Poll seldom while nobody looks, and soon when somebody does again. Pushed changes come all the same."""
+        self._pace.rest(is_resting)
 
     async def _updated_runs(self, where: Where) -> list[FlowRun]:
         variables = {"where": where, "order_by": [{"updated": "asc"}], "limit": POLL_LIMIT, "offset": 0}

@@ -17,6 +17,7 @@ from flowlatch.api.call import Caller
 from flowlatch.api.documents import Dialect
 from flowlatch.api.filters import Where
 from flowlatch.api.http import TooLarge
+from flowlatch.api.pace import Pace
 from flowlatch.api.subscribe import MessageTooLarge, NoPush, subscribe
 from flowlatch.errors import BadInput, ForeignServer
 from flowlatch.model.change import ChangeBatch, ChangeKind, RunChange
@@ -36,7 +37,7 @@ RELOAD_S = 60.0
 
 
 async def changes(
-    caller: Caller, dialect: Dialect, *, since: str | None, ids: Sequence[RunId] | None, poll_s: float, sleep: Sleep
+    caller: Caller, dialect: Dialect, *, since: str | None, ids: Sequence[RunId] | None, pace: Pace, sleep: Sleep
 ) -> AsyncGenerator[ChangeBatch, None]:
     """Yield the changes of our own server: pushed, or polled while no websocket can be opened.
 
@@ -56,7 +57,7 @@ async def changes(
                     cursor = batch.cursor
                     yield batch
         except NoPush:
-            async with aclosing(_polled(caller, dialect, cursor, ids, poll_s, sleep)) as polled:
+            async with aclosing(_polled(caller, dialect, cursor, ids, pace)) as polled:
                 async for batch in polled:
                     cursor = batch.cursor
                     yield batch
@@ -81,11 +82,11 @@ async def _pushed(
 
 
 async def _polled(
-    caller: Caller, dialect: Dialect, since: str | None, ids: Sequence[RunId] | None, poll_s: float, sleep: Sleep
+    caller: Caller, dialect: Dialect, since: str | None, ids: Sequence[RunId] | None, pace: Pace
 ) -> AsyncGenerator[ChangeBatch, None]:
     """Poll for about a minute, then end, so that push is tried again."""
     cursor = since
-    for _ in range(max(int(PUSH_AGAIN_S / poll_s), 1)):
+    for _ in range(max(int(PUSH_AGAIN_S / pace.poll_s), 1)):
         variables = {**_variables(cursor, ids), "limit": POLL_LIMIT}
         try:
             batch = _batch(await caller.read(dialect.changes, variables))
@@ -95,7 +96,7 @@ async def _polled(
         cursor = batch.cursor
         yield batch
         if len(batch.changes) < POLL_LIMIT:
-            await sleep(poll_s)
+            await pace.wait()
 
 
 def _variables(since: str | None, ids: Sequence[RunId] | None) -> dict[str, Any]:
@@ -189,9 +190,7 @@ def _moment(cursor: str) -> datetime:
         raise BadInput("cursor: it is none of this server's") from error
 
 
-async def polled_by_updated(
-    poll: UpdatedPoll, poll_s: float, sleep: Sleep = asyncio.sleep
-) -> AsyncGenerator[ChangeBatch, None]:
+async def polled_by_updated(poll: UpdatedPoll, pace: Pace) -> AsyncGenerator[ChangeBatch, None]:
     """Yield a batch at once and then one per poll, empty or not."""
     yield poll.empty()
     while True:

@@ -34,6 +34,8 @@ LONGEST_WAIT_S = 30.0
 OPEN_TIMEOUT_S = 30.0
 """Longest time one attempt to connect may take; an embedded server is given 10 s to start."""
 PROBE_TIMEOUT_S = 10.0
+RESTING_BEATS = 4
+"""How many heartbeats of silence are borne while nobody looks: more than the pause between two polls then."""
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Follow:
         self._name = profile_name
         self._jitter = jitter
         self._heartbeat_s = heartbeat_s
+        self._is_resting = False
         self._listeners: list[Callable[[Event], None]] = []
         self._retired: list[Backend] = []
         self._nudge = asyncio.Event()
@@ -79,6 +82,14 @@ class Follow:
     def retry_now(self) -> None:
         """End the wait between two tries, or ask a silent server for a sign of life."""
         self._nudge.set()
+
+    def rest(self, is_resting: bool) -> None:
+        """Ask seldom while nobody looks; when somebody does, go on, and see at once whether the server is there."""
+        self._is_resting = is_resting
+        if self.backend is not None:
+            self.backend.rest(is_resting)
+        if not is_resting:
+            self.retry_now()
 
     @property
     def requests_per_minute(self) -> float:
@@ -124,6 +135,7 @@ class Follow:
             undo.pop_all()
         known, self.capabilities = self.capabilities, backend.capabilities
         previous, self.backend = self.backend, backend
+        backend.rest(self._is_resting)
         self.clock_offset = offset
         self._traffic.clear()
         if previous is not None:
@@ -172,7 +184,8 @@ class Follow:
         """Return the next batch, or None when it is time to ask whether the server is still there."""
         nudged = asyncio.ensure_future(self._nudge.wait())
         try:
-            await asyncio.wait({pending, nudged}, timeout=self._heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
+            silence_s = self._heartbeat_s * (RESTING_BEATS if self._is_resting else 1)
+            await asyncio.wait({pending, nudged}, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             nudged.cancel()
         self._nudge.clear()

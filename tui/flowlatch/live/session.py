@@ -185,6 +185,10 @@ class Session:
         """Try to connect, or ask the server for a sign of life, without waiting any longer."""
         self._follow.retry_now()
 
+    def rest(self, is_resting: bool) -> None:
+        """Ask the server seldom while nobody looks; catch up when somebody does again."""
+        self._follow.rest(is_resting)
+
     def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Have `callback` called in the event loop with each event; the returned function ends it."""
         return self._follow.listen(callback)

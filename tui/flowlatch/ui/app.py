@@ -191,15 +191,14 @@ class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
             self.tell_screens(messages.Tick(is_minute=minute != self._minute))
             self._minute = minute
 
-    def on_app_blur(self) -> None:
-        """Rest while nobody looks."""
-        self._newsroom.is_resting = True
-
-    def on_app_focus(self) -> None:
-        """Catch up."""
-        self._newsroom.is_resting = False
-        self._newsroom.flush()
-        self.tell_screens(messages.Tick())
+    def watch_app_focus(self, is_looked_at: bool) -> None:
+        """Rest while nobody looks, then catch up. A key counts as a look where the terminal does not tell of one."""
+        self._newsroom.is_resting = not is_looked_at
+        self.session.rest(not is_looked_at)
+        self.tell_screens(messages.AttentionChanged())
+        if is_looked_at:
+            self._newsroom.flush()
+            self.tell_screens(messages.Tick())
 
     def on_resize(self) -> None:
         """Paint anew, also when the size is the old one again: terminals cut what they show. Then look for room."""

@@ -69,6 +69,10 @@ class TimesChanged(News):
     """The operator chose another way to write times (`session.time_style`)."""
 
 
+class AttentionChanged(News):
+    """The operator looked away from the window, or looks at it again."""
+
+
 class WritingChanged(News):
     """Writing was switched on or off, by the operator or by the link."""
 

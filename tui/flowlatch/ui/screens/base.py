@@ -19,7 +19,7 @@ from textual.widgets import Input, TextArea
 
 from flowlatch.live.session import Session
 from flowlatch.ui.keys import rebound
-from flowlatch.ui.messages import LinkChanged, Reload, Tick, TimesChanged, WritingChanged
+from flowlatch.ui.messages import AttentionChanged, LinkChanged, Reload, Tick, TimesChanged, WritingChanged
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.widgets.connection_bar import ConnectionBar
 from flowlatch.ui.widgets.key_line import KeyLine
@@ -89,7 +89,7 @@ class _Linked(Screen[T]):
         self.show_link()
         self.refresh_bindings()
 
-    @on(events.AppFocus)
+    @on(AttentionChanged)
     @on(events.ScreenResume)
     def _frame_looked_at(self) -> None:
         self.show_link()

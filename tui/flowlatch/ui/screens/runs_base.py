@@ -19,7 +19,7 @@ from flowlatch.model.filter import Parsed, parse_filter
 from flowlatch.model.query import RunQuery, SortKey
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.ui.format import count
-from flowlatch.ui.messages import LinkChanged, OpenRun, Reload, RunsChanged, Tick, TimesChanged
+from flowlatch.ui.messages import AttentionChanged, LinkChanged, OpenRun, Reload, RunsChanged, Tick, TimesChanged
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.base import ROOMY, WIDE
 from flowlatch.ui.screens.runs_pane import SidePane
@@ -164,6 +164,10 @@ class RunsBase(Taking[None]):
         """Dim what may be old."""
         self.restyle()
         self._rows_changed(set())
+
+    def on_attention_changed(self, message: AttentionChanged) -> None:
+        """Rest while nobody looks."""
+        self.pane.rest(not self.app.app_focus)
 
     def on_tick(self, message: Tick) -> None:
         """Repaint what counts, and every minute all that has an age."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from textual import events, on
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
@@ -87,11 +86,10 @@ class SidePane(Static):
         if self._detail is not None:
             self._detail.forget()
 
-    @on(events.AppBlur)
-    @on(events.AppFocus)
-    def _focus_changed(self) -> None:
+    def rest(self, is_resting: bool) -> None:
+        """Ask seldom while nobody looks."""
         if self._detail is not None:
-            self._detail.is_resting = not self.app.app_focus
+            self._detail.rest(is_resting)
 
     def tick(self, *, is_minute: bool) -> None:
         """Let time pass: every minute, in between only while the run is under way."""
