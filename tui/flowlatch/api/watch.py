@@ -5,7 +5,6 @@ An empty batch with an unchanged cursor is a sign of life: a ping, or a poll wit
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -197,4 +196,4 @@ async def polled_by_updated(poll: UpdatedPoll, pace: Pace) -> AsyncGenerator[Cha
         batch = await poll.poll()
         yield batch
         if len(batch.changes) < POLL_LIMIT:
-            await sleep(poll_s)
+            await pace.wait()
