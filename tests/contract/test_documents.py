@@ -15,7 +15,7 @@ OURS, PREFECT1 = Dialect(is_ours=True), Dialect(is_ours=False)
 BUILT = ("page", "page_without_messages", "run", "history", "set_state")
 SENT = {
     **PLAIN,
-    **{f"ours {name}": getattr(OURS, name) for name in (*BUILT, "changes", "subscription")},
+    **{f"ours {name}": getattr(OURS, name) for name in (*BUILT, "counted_page", "changes", "subscription")},
     **{f"prefect1 {name}": getattr(PREFECT1, name) for name in BUILT},
     "counts": documents.counts(3),
     "schedule on": documents.set_schedule(True),

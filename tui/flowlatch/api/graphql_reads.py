@@ -61,13 +61,15 @@ class GraphQLReads:
             "limit": query.limit,
             "offset": query.offset,
         }
+        is_counted = with_total and self._is_quick(query)
+        document = self._dialect.counted_page if is_counted else self._dialect.page
         try:
-            answer = await self._call.read(self._dialect.page, variables)
+            answer = await self._call.read(document, variables)
         except TooLarge:
             answer = await self._call.read(self._dialect.page_without_messages, variables)
         runs, unreadable = convert.rows(answer.get("flow_run"), convert.flow_run)
+        total = await self._total(query, answer, len(runs) + unreadable) if with_total else None
         runs, repeats = convert.without_repeats(runs)
-        total = (await self._counts([query]))[0] if with_total else None
         return RunPage(
             rows=runs,
             offset=query.offset,
@@ -75,6 +77,17 @@ class GraphQLReads:
             total_is_exact=total.is_exact if total else True,
             unreadable=unreadable + repeats,
         )
+
+    async def _total(self, query: RunQuery, answer: dict[str, Any], received: int) -> Count:
+        """Return how many runs match: from the answer, from the end of the list when it was reached, else by asking."""
+        if "c0" in answer:
+            return self._count(answer, "c0", None)
+        if received < query.limit and (received or not query.offset):
+            return Count(value=query.offset + received)
+        return (await self._counts([query]))[0]
+
+    def _is_quick(self, query: RunQuery) -> bool:
+        return self._dialect.is_ours and filters.is_counted_at_once(query)
 
     async def counts(self, queries: Mapping[str, RunQuery]) -> dict[str, Count]:
         """Return how many runs match each query, in one request; counting stops at 10,000 where it takes time."""
@@ -86,9 +99,8 @@ class GraphQLReads:
         now = self._now()
         variables: dict[str, Any] = {}
         for index, query in enumerate(queries):
-            is_quick = self._dialect.is_ours and filters.is_counted_at_once(query)
             variables[f"w{index}"] = filters.where(query, now)
-            variables[f"l{index}"] = None if is_quick else COUNT_LIMIT + 1
+            variables[f"l{index}"] = None if self._is_quick(query) else COUNT_LIMIT + 1
         answer = await self._call.read(documents.counts(len(queries)), variables)
         return [self._count(answer, f"c{index}", variables[f"l{index}"]) for index in range(len(queries))]
 

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from flowlatch.model.change import ChangeBatch, ChangeKind, is_newer
 from flowlatch.model.match import is_volatile, matches
-from flowlatch.model.query import PAGE_LIMIT, RunPage, RunQuery, SortKey
+from flowlatch.model.query import PAGE_LIMIT, Count, RunPage, RunQuery, SortKey
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.model.window import Window
 
@@ -56,6 +56,8 @@ class Board:
         """True when the window must be asked for again."""
         self.total = 0
         """Runs that match, as the server counts; the guest row is not one of them."""
+        self._is_total_old = False
+        """True while `total` is that of the query before."""
         self.total_is_exact = True
         self.cursor = 0
         """Shown index of the selected row."""
@@ -98,7 +100,7 @@ class Board:
         before, self.query = self.query, query.model_copy(update={"offset": 0, "limit": PAGE_LIMIT})
         is_same_filter = self.query.model_copy(update={"sort": before.sort}) == before
         self.generation += 1
-        self.is_dirty = True
+        self.is_dirty = self._is_total_old = True
         self._heard.clear()
         run = self.selected_run()
         if run is None or not (is_same_filter or matches(run, self.query, now)):
@@ -219,6 +221,9 @@ class Board:
         """Settle how long the list is; where the server stopped counting, it reaches a page beyond what is loaded."""
         if page.total is not None:
             self.total, self.total_is_exact = page.total, page.total_is_exact
+        elif self._is_total_old:
+            self.total, self.total_is_exact = 0, False
+        self._is_total_old = False
         received = len(page.rows) + page.unreadable
         reached = page.offset + received
         if not self.total_is_exact:
@@ -227,6 +232,17 @@ class Board:
             else:
                 self.total = max(self.total, reached + (PAGE_LIMIT if received else 0))
         self.total = max(self.total, self._offset + len(self._rows) if self._rows else 0)
+
+    def settle(self, count: Count, *, generation: int) -> bool:
+        """Take the number of matches that was counted apart from the rows; False when it is of an older query."""
+        if generation != self.generation or self._is_total_old:
+            return False
+        loaded = self._offset + len(self._rows)
+        self.total, self.total_is_exact = max(count.value, loaded), count.is_exact
+        if not count.is_exact:  # the list goes on behind what is loaded, as far as is known
+            self.total = max(self.total, loaded + PAGE_LIMIT)
+        self._seat(self.selected_run())
+        return True
 
     def _seat(self, kept: FlowRun | None) -> None:
         """Find the selected run in the window; keep it as a guest at its place where it is not."""

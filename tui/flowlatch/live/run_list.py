@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from flowlatch.errors import BackendError, Unreachable
 from flowlatch.live.board import Board
+from flowlatch.live.late_count import LateCount
 from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeBatch
 from flowlatch.model.match import depends_on_time
-from flowlatch.model.query import PAGE_LIMIT, RunPage, RunQuery
+from flowlatch.model.query import PAGE_LIMIT, Count, RunPage, RunQuery
 from flowlatch.model.run import RunId
 
 RELOAD_EVERY_S = 0.5
@@ -52,6 +53,12 @@ class RunList:
         self._last_load_at_s = -1e9
         self._last_load_took_s = 0.0
         self._loaded_generation = -1
+        self._late_count = LateCount(session, self._take_count, monotonic)
+
+    @property
+    def is_behind(self) -> bool:
+        """True while the rows are those of the question before."""
+        return self.board.generation != self._loaded_generation
 
     @property
     def frozen(self) -> bool:
@@ -68,6 +75,7 @@ class RunList:
         """Look at another list."""
         is_filter_new = query.model_copy(update={"sort": self.board.query.sort}) != self.board.query
         self.board.ask(query, self._session.now())
+        self._late_count.drop()
         self._is_rank_wanted = is_filter_new and self.board.selected is not None
         self._is_stalled = False
         self._asked.set()
@@ -96,6 +104,7 @@ class RunList:
         """Let time pass: a list of late runs grows by itself."""
         if depends_on_time(self.board.query) and not self._frozen:
             self.reload()
+        self._late_count.tick()
 
     def apply(self, batch: ChangeBatch) -> None:
         """Take pushed changes."""
@@ -110,12 +119,15 @@ class RunList:
 
     async def run(self) -> None:
         """Load what is needed, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while (query := self._needed()) is not None:
-                await self._rest()
-                await self._load(self._needed() or query)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while (query := self._needed()) is not None:
+                    await self._rest()
+                    await self._load(self._needed() or query)
+        finally:
+            self._late_count.drop()
 
     def _needed(self) -> RunQuery | None:
         if self._is_stalled or not self._session.link.is_online:
@@ -141,11 +153,12 @@ class RunList:
         started_at_s = self._last_load_at_s = self._monotonic()
         generation = self.board.generation
         is_reload = self.board.is_dirty or not self.board.is_loaded
+        is_counted_later = is_reload and bool(query.text or query.not_text)
         try:
             if self._is_rank_wanted:
                 query = await self._unless_asked(self._at_rank(query)) or query
             self.board.expect()
-            page = await self._unless_asked(self._page(query, with_total=is_reload))
+            page = await self._unless_asked(self._page(query, with_total=is_reload and not is_counted_later))
         except BackendError as error:
             self._stall(error)
             return
@@ -154,8 +167,18 @@ class RunList:
         self._last_load_took_s = self._monotonic() - started_at_s
         if self.board.take(page, generation=generation):
             self._loaded_generation = generation
+            if is_counted_later and not self._is_whole(page):
+                self._late_count.want(query, generation)
             self._seek()
             self._on_problem(f"{page.unreadable} rows could not be read" if page.unreadable else None)
+            self._on_change(set())
+
+    def _is_whole(self, page: RunPage) -> bool:
+        """True when a page holds the end of the list: then the number of matches is known without counting."""
+        return bool(page.rows or not page.offset) and len(page.rows) + page.unreadable < PAGE_LIMIT
+
+    def _take_count(self, count: Count, generation: int) -> None:
+        if self.board.settle(count, generation=generation):
             self._on_change(set())
 
     def _seek(self) -> None:

@@ -156,7 +156,8 @@ class RunsBase(Taking[None]):
         if self.is_frozen:
             return
         self.reread()
-        self.tally.refresh()
+        if self.list.board.is_loaded:  # the first rows come before any number
+            self.tally.refresh()
         self.pane.reload()
         self.restyle()
 
@@ -239,6 +240,8 @@ class RunsBase(Taking[None]):
         bar = self.query_one(FilterBar)
         bar.flows, bar.labels = names, labels
         self.show_counts()
+        if board.is_loaded and not self.tally.counts:
+            self.tally.refresh()
         self.pane.look_at(self.table.selected)
 
     def _list_problem(self, problem: str | None) -> None:
@@ -280,6 +283,8 @@ class RunsBase(Taking[None]):
         if board.is_loaded:
             found = count(board.total, is_exact=board.total_is_exact)
             whole = self.tally.counts.get("")
+            if self.list.is_behind:
+                found = "…".rjust(len(found))  # as wide as the number that was there: nothing has to move for it
             if self.parsed.query.is_filtered and whole:
                 found += f" of {count(whole.value, is_exact=whole.is_exact)}"
             parts.append(found)
@@ -314,7 +319,7 @@ class RunsBase(Taking[None]):
     def on_run_table_cursor_moved(self, message: RunTable.CursorMoved) -> None:
         """Follow the operator."""
         had_guest = self.list.board.window.guest is not None
-        self.list.board.move_to(message.index, message.run_id)
+        self.list.board.move_to(index, run_id)
         if had_guest:
             self._rows_changed(set())
         self.pane.look_at(self.table.selected)
