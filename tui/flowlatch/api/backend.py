@@ -27,6 +27,7 @@ from flowlatch.model.run import (
     LogMark,
     NewRun,
     RunId,
+    TaskEdge,
     TaskRun,
 )
 from flowlatch.model.state import State, StateDraft
@@ -121,6 +122,10 @@ class Backend(Protocol):
 
     async def task_runs(self, run_id: RunId) -> list[TaskRun]:
         """Return the task runs of a run, in the flow's order, mapped children behind their parent."""
+        ...
+
+    async def task_edges(self, flow_id: FlowId) -> list[TaskEdge]:
+        """Return which task of a flow version waits for which; empty where a server has no such thing."""
         ...
 
     async def relatives(self, run: FlowRun) -> list[Relative]:

@@ -26,6 +26,7 @@ from flowlatch.model.run import (
     Parameter,
     ProjectId,
     RunId,
+    TaskEdge,
     TaskRun,
     TaskRunId,
 )
@@ -194,6 +195,14 @@ def task_run(row: Any) -> TaskRun:
         end_time=time(row, "end_time"),
         run_count=number(row, "run_count") or 0,
     )
+
+
+def task_edge(row: Any) -> TaskEdge:
+    """Return one edge between two tasks of a flow."""
+    row = _object(row)
+    ends = (child(row, "upstream_task"), child(row, "downstream_task"))
+    upstream, downstream = (required_text(end, "slug") for end in ends)
+    return TaskEdge(upstream=upstream, downstream=downstream)
 
 
 def log_line(row: Any) -> LogLine:

@@ -160,6 +160,12 @@ TASK_RUNS = (
     "query task_runs($id: uuid!) { task_run(where: {flow_run_id: {_eq: $id}},"
     f" order_by: [{{created: asc}}, {{map_index: asc}}]) {{ {_TASK_RUN} }} }}"
 )
+_EDGES = 5_000
+"""Edges of a flow that are read at most."""
+TASK_EDGES = (
+    f"query edges($flow: uuid!) {{ edge(where: {{flow_id: {{_eq: $flow}}}}, limit: {_EDGES})"
+    " { upstream_task { slug } downstream_task { slug } } }"
+)
 LOGS = (
     "query logs($where: log_bool_exp, $order_by: [log_order_by!], $limit: Int, $offset: Int)"
     f" {{ log(where: $where, order_by: $order_by, limit: $limit, offset: $offset) {{ {_LOG} }} }}"

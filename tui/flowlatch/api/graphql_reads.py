@@ -15,7 +15,7 @@ from flowlatch.api.log_pages import LogPages
 from flowlatch.errors import ForeignServer, NotFound
 from flowlatch.model.kin import Relative
 from flowlatch.model.query import Count, RunPage, RunQuery
-from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, LogMark, RunId, TaskRun
+from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, LogMark, RunId, TaskEdge, TaskRun
 from flowlatch.model.state import State
 from flowlatch.text import one_line
 
@@ -134,6 +134,12 @@ class GraphQLReads:
         for task in found:
             place.setdefault(task.task_slug or task.id, len(place))
         return sorted(found, key=lambda task: (place[task.task_slug or task.id], task.map_index))
+
+    async def task_edges(self, flow_id: FlowId) -> list[TaskEdge]:
+        """Return which task of a flow version waits for which."""
+        return convert.rows(
+            (await self._call.read(documents.TASK_EDGES, {"flow": flow_id})).get("edge"), convert.task_edge
+        )[0]
 
     async def relatives(self, run: FlowRun) -> list[Relative]:
         """Return parents, children, source and copies of a whole run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -34,6 +35,8 @@ class SampleFlow:
     """Slugs, in the order in which they run."""
     draw: Draw
     """Makes the parameters of a run that is due at a time."""
+    edges: tuple[tuple[str, str], ...] = ()
+    """Which task another one waits for, `(first, second)`; empty = each for the one before it."""
     labels: tuple[str, ...] = ()
     cron: str | None = None
     is_active: bool = False
@@ -98,8 +101,15 @@ FLOWS = (
             _param("limit", "int", 50000),
             _param("full_reload", "bool", False),
         ),
-        ("extract", "validate", "load"),
+        ("extract", "validate", "load", "publish", "archive"),
         _orders,
+        edges=(
+            ("extract", "validate"),
+            ("extract", "load"),
+            ("validate", "load"),
+            ("load", "publish"),
+            ("load", "archive"),
+        ),
         labels=("prod",),
         cron="15 * * * *",
         weight=8,
@@ -214,7 +224,7 @@ def serialized(flow: SampleFlow, now: datetime) -> dict[str, Any]:
         "tasks": [_task(slug) for slug in flow.tasks],
         "edges": [
             {"upstream_task": {"slug": first}, "downstream_task": {"slug": second}, "key": None, "mapped": False}
-            for first, second in zip(flow.tasks, flow.tasks[1:], strict=False)
+            for first, second in flow.edges or pairwise(flow.tasks)
         ],
         "reference_tasks": [],
     }

@@ -21,7 +21,7 @@ from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeBatch, ChangeKind, RunChange, is_newer
 from flowlatch.model.kin import Relative
 from flowlatch.model.query import RunQuery
-from flowlatch.model.run import FlowRun, RunId, TaskRun
+from flowlatch.model.run import FlowRun, RunId, TaskEdge, TaskRun
 from flowlatch.model.state import State
 from flowlatch.text import one_line
 
@@ -48,6 +48,8 @@ class Part(StrEnum):
     HISTORY = "history"
     LOGS = "logs"
     TASKS = "tasks"
+    EDGES = "edges"
+    """Which task waits for which: read once, a flow version never changes."""
     RELATED = "related"
     """The newest other runs of the flow."""
     KIN = "kin"
@@ -56,7 +58,9 @@ class Part(StrEnum):
 
 POLLED = (Part.LOGS, Part.TASKS)
 AROUND = (Part.RELATED, Part.KIN)
-"""What is about other runs: read behind the run itself, and seldom."""
+"""What is about other runs: read seldom."""
+BEHIND_RUN = (*AROUND, Part.EDGES)
+"""What can only be asked for once the run is known."""
 ROW_FIELDS = (
     "name",
     "version",
@@ -101,6 +105,7 @@ class RunDetail:
         self.history: list[State] = []
         self.tail = LogTail()
         self.tasks: list[TaskRun] = []
+        self.edges: list[TaskEdge] = []
         self.related: list[FlowRun] = []
         self.kin: list[Relative] = []
         self.is_gone = False
@@ -231,7 +236,7 @@ class RunDetail:
     def _wait_s(self, part: Part) -> float:
         """Seconds until a part shall be asked for; infinite when there is no reason to."""
         since = self._monotonic() - self._asked_at_s.get(part, -1e9)
-        if part in AROUND and self.run is None:
+        if part in BEHIND_RUN and self.run is None:
             return float("inf")
         if part in self._due:
             return (RELATED_EVERY_S if part in AROUND else LEAST_GAP_S) - since
@@ -303,6 +308,11 @@ class RunDetail:
                     return False
                 self.tasks = tasks
                 return True
+            case Part.EDGES:
+                edges = await backend.task_edges(self.run.flow_id) if self.run and self.run.flow_id else []
+                if run_id == self.run_id:
+                    self.edges = edges
+                return run_id == self.run_id
             case Part.RELATED:
                 return await self._read_related(run_id)
             case Part.KIN:

@@ -170,6 +170,14 @@ class TaskRun(Frozen):
     run_count: int = 0
 
 
+class TaskEdge(Frozen):
+    """One task of a flow waits for another one; both are named by their slugs."""
+
+    upstream: str
+    """The one that is waited for."""
+    downstream: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """One log line of a run. `level` is the server's word, e.g. INFO.

@@ -33,6 +33,7 @@ from flowlatch.ui.screens import run_facts
 from flowlatch.ui.screens.base import WIDE
 from flowlatch.ui.screens.log_pane import LogPane
 from flowlatch.ui.screens.run_related import related_rows
+from flowlatch.ui.screens.run_tasks import task_detail
 from flowlatch.ui.screens.taking import Taking
 from flowlatch.ui.screens.times import Times
 from flowlatch.ui.widgets.gantt import TaskView, TimeAxis
@@ -70,7 +71,9 @@ class RunView(Taking[None]):
     RunView #overview, RunView #history, RunView #tasks { height: 1fr; }
     RunView .rule { height: 1; color: $rule; }
     RunView #facts { height: auto; padding: 0 1; }
-    RunView #state-detail { height: auto; max-height: 50%; padding: 0 1; border-top: solid $rule; overflow-y: auto; }
+    RunView #state-detail, RunView #task-detail {
+        height: auto; max-height: 50%; padding: 0 1; border-top: solid $rule; overflow-y: auto;
+    }
     RunView #others { height: auto; padding: 0 1; display: none; }
     RunView.-tall #others { display: block; }
     RunView #logs { display: none; }
@@ -120,6 +123,7 @@ class RunView(Taking[None]):
                 with Vertical(id="tasks"):
                     yield TimeAxis(id="axis")
                     yield TextPane(TaskView(id="task-list"))
+                    yield Static(id="task-detail", markup=False)
                 yield TextPane(RelatedView(id="related-list"), id="related")
                 yield TextPane(JsonView(id="parameters"), id="params")
                 yield TextPane(JsonView(id="document"), id="raw")
@@ -189,7 +193,7 @@ class RunView(Taking[None]):
         if self.tab == "logs" or (self.has_class("-wide") and self.tab not in WITHOUT_LOGS):
             parts.add(Part.LOGS)
         if self.tab == "tasks":
-            parts.add(Part.TASKS)
+            parts |= {Part.TASKS, Part.EDGES}
         if self.tab == "related":
             parts |= {Part.RELATED, Part.KIN}
         if self.tab == "overview" and self.has_class("-tall"):
@@ -265,6 +269,13 @@ class RunView(Taking[None]):
         begin = self.detail.run.start_time if self.detail.run else None
         view.show(self.detail.tasks, begin, times.now)
         self.query_one(TimeAxis).show(view, times.clock)
+        self._paint_task(times)
+
+    def _paint_task(self, times: Times) -> None:
+        shown, chosen = self.query_one("#task-detail", Static), self.query_one("#task-list", TaskView).chosen
+        shown.display = chosen is not None
+        if chosen is not None:
+            shown.update(task_detail(chosen, self.detail, times, max(self.size.width - 2, 20)))
 
     def _who(self) -> Callable[[str | None], str] | None:
         """Return how an actor is written; None where the server does not record it."""
@@ -277,6 +288,8 @@ class RunView(Taking[None]):
         """Show all of the state under the cursor."""
         if message.view.id == "states":
             self._paint_state(Times(self.session))
+        elif message.view.id == "task-list":
+            self._paint_task(Times(self.session))
 
     def status_left(self) -> Content:
         """Return the freshness, and what could not be read."""

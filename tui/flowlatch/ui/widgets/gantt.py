@@ -22,7 +22,8 @@ from flowlatch.ui.widgets.line_view import LineView, Span
 MANY_CHILDREN = 20
 """A mapped task with more children than this begins folded."""
 NAME_CELLS = 36
-STATE_CELLS = 11
+STATE_CELLS = 11, 18
+"""Width of the states: at least, and at most where one needs it."""
 TIME_CELLS = 7
 BAR = "▓"
 
@@ -99,6 +100,7 @@ class TaskView(LineView):
         self.tasks: list[TaskRow] = []
         self._rows: list[TaskRow] = []
         self._toggled: set[str] = set()
+        self._state_cells = STATE_CELLS[0]
         self.axis: Axis | None = None
         self._now: datetime | None = None
 
@@ -108,6 +110,11 @@ class TaskView(LineView):
         self.axis = axis_of(tasks, begin, now)
         self._now = now
         self._rebuild()
+
+    @property
+    def chosen(self) -> TaskRun | None:
+        """The task under the cursor."""
+        return self._rows[self.cursor].task if self.cursor < len(self._rows) else None
 
     def _is_folded(self, row: TaskRow) -> bool:
         return (len(row.children) > MANY_CHILDREN) != (row.slug in self._toggled)
@@ -120,6 +127,9 @@ class TaskView(LineView):
             if row.children and not self._is_folded(row):
                 rows.extend(TaskRow(child, depth=1) for child in row.children)
         self._rows = rows
+        least, most = STATE_CELLS
+        self._state_cells = min(max((len(state_label(row.task.state)) for row in rows), default=least), most)
+        self._state_cells = max(self._state_cells, least)
         if here is not None:
             self.cursor = next((index for index, row in enumerate(rows) if row.task.id == here), self.cursor)
         self.lines_changed()
@@ -138,7 +148,7 @@ class TaskView(LineView):
     @property
     def bar_column(self) -> int:
         """First cell of the time axis."""
-        return self.name_cells + STATE_CELLS + TIME_CELLS + 5
+        return self.name_cells + self._state_cells + TIME_CELLS + 5
 
     @property
     def bar_cells(self) -> int:
@@ -158,7 +168,7 @@ class TaskView(LineView):
         look = style_name(task.state)
         spans: list[Span] = [
             (f" {fit(indent + fold + name, cells)} ", ""),
-            (fit(state_label(task.state), STATE_CELLS), look),
+            (fit(state_label(task.state), self._state_cells), look),
             (f" {fit(duration(self._seconds(task)), TIME_CELLS, right=True)}  ", "muted"),
         ]
         return [*spans, *self._bar(shown, look)]
