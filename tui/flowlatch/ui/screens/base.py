@@ -15,14 +15,13 @@ from textual.dom import DOMNode
 from textual.keys import key_to_character
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
-from textual.widgets import Input, TextArea
 
 from flowlatch.live.session import Session
 from flowlatch.ui.keys import rebound
 from flowlatch.ui.messages import AttentionChanged, LinkChanged, Reload, Tick, TimesChanged, WritingChanged
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.widgets.connection_bar import ConnectionBar
-from flowlatch.ui.widgets.key_line import KeyLine
+from flowlatch.ui.widgets.key_line import KeyLine, takes_text
 from flowlatch.ui.widgets.line import StatusLine, TopLine
 
 T = TypeVar("T")
@@ -109,7 +108,7 @@ class _Linked(Screen[T]):
             self._ticking.pause()
 
     def _is_typing(self) -> bool:
-        return isinstance(self.focused, Input | TextArea)
+        return takes_text(self.focused)
 
 
 class FlowScreen(_Linked[T]):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from textual import events
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
 
 from flowlatch.ui.keys import shown
 
@@ -25,6 +24,11 @@ class _Hint:
     @property
     def width(self) -> int:
         return len(self.key) + 1 + len(self.word)
+
+
+def takes_text(widget: Widget | None) -> bool:
+    """True when a letter typed now is text for this widget."""
+    return widget is not None and widget.check_consume_key("a", "a")
 
 
 class KeyLine(Widget):
@@ -50,7 +54,7 @@ class KeyLine(Widget):
     def _gather(self) -> list[_Hint]:
         """Return one hint for each shown action that is enabled, with its first key, in the order of the bindings."""
         hints: dict[str, _Hint] = {}
-        is_typing = isinstance(self.screen.focused, Input | TextArea)
+        is_typing = takes_text(self.screen.focused)
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             if binding.show and active.enabled and binding.description:
