@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test long lint format types layers compat bench screenshots walkthrough lock clean
+.PHONY: help demo run test long lint format types layers compat bench screenshots walkthrough man lock clean
 
 help:
 	@echo "make demo         the dashboard with sample flows that move by themselves"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench        start-up, server and terminal figures on this machine"
 	@echo "make screenshots  draw every screen into screenshots/ again"
 	@echo "make walkthrough  record the README's walkthrough again"
+	@echo "make man          write the manual page from the commands again"
 	@echo "make lock         resolve the dependencies anew"
 
 demo: $(VENV)/.run
@@ -67,6 +68,9 @@ screenshots: $(VENV)/.dev
 
 walkthrough: $(VENV)/.dev
 	$(BIN)/python -m tests.asciicast
+
+man: $(VENV)/.dev
+	$(BIN)/python -m tests.man_page
 
 lock: $(VENV)/.dev
 	$(LOCK) --upgrade --group build --output-file requirements.lock
