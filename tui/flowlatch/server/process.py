@@ -213,7 +213,8 @@ def _token_file(options: ServeOptions, directory: Path) -> Path | None:
 def _own_names(options: ServeOptions, port: int) -> tuple[str, ...]:
     """Return the Host of the address that was asked for; what stands for every address is nobody's name."""
     if options.host in ("0.0.0.0", "::"):
-        logger.warning("listening on every address: name the hosts it is reached by with --allow-host")
+        if not options.allow_hosts:
+            logger.warning("listening on every address: name the hosts it is reached by with --allow-host")
         return ()
     return (f"{_shown_host(options.host)}:{port}",)
 
