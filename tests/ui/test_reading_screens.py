@@ -60,7 +60,7 @@ async def test_flows_are_listed_searched_and_lead_to_their_runs(server: ServerPr
         assert "\x1b" not in text
         assert "[/daily]" in text
         await deck.press("slash", *"etl", "enter")
-        await deck.shows("required", "1 of 1")
+        await deck.shows("required", "1 of 1", deadline_s=5)
         assert "canary" not in deck.text
         await deck.press("escape", "n")
         await deck.screen(CreateScreen)

@@ -212,7 +212,9 @@ class LineView(ScrollView, can_focus=True):
                 self._strips.pop((each, False), None)
             self.refresh_line(old)
             self.refresh_line(row)
-            self.post_message(self.Moved(self, row))
+            moved = self.Moved(self, row)
+            moved.set_sender(self)  # a parent that moves the cursor, as a search does, would keep the news to itself
+            self.post_message(moved)
 
     def show_cursor(self) -> None:
         """Scroll so that the cursor is on the screen."""
