@@ -101,6 +101,7 @@ class RunsBase(Taking[None]):
         """Start loading, as soon as there is a link."""
         names, problems = chosen_columns(self.view.columns or self.session.profile.columns)
         self.table.line.columns = names
+        self.table.on_move = self._follow
         for problem in problems:
             self.notify(problem, severity="warning", markup=False)
         self.table.focus()
@@ -199,16 +200,16 @@ class RunsBase(Taking[None]):
         self.tally.refresh()
         self.show_counts()
 
-    # What is shown
-
-    @property
-    def is_frozen(self) -> bool:
-        """True while the view is held still."""
     def _divide(self, width: int) -> None:
         """Say whether there is a pane: before the widgets are there, a change of it would lay them out twice."""
         self.set_class(width >= WIDE, "-wide")
         self.set_class(not self.view.has_pane, "-no-pane")
 
+    # What is shown
+
+    @property
+    def is_frozen(self) -> bool:
+        """True while the view is held still."""
         return self.list.frozen
 
     def _times(self) -> Times:
@@ -239,9 +240,9 @@ class RunsBase(Taking[None]):
         labels = sorted({label for row in board.window.rows for label in row.labels})
         bar = self.query_one(FilterBar)
         bar.flows, bar.labels = names, labels
-        self.show_counts()
         if board.is_loaded and not self.tally.counts:
             self.tally.refresh()
+        self.show_counts()
         self.pane.look_at(self.table.selected)
 
     def _list_problem(self, problem: str | None) -> None:
@@ -282,9 +283,9 @@ class RunsBase(Taking[None]):
         parts = []
         if board.is_loaded:
             found = count(board.total, is_exact=board.total_is_exact)
-            whole = self.tally.counts.get("")
             if self.list.is_behind:
                 found = "…".rjust(len(found))  # as wide as the number that was there: nothing has to move for it
+            whole = self.tally.counts.get("")
             if self.parsed.query.is_filtered and whole:
                 found += f" of {count(whole.value, is_exact=whole.is_exact)}"
             parts.append(found)
@@ -316,12 +317,14 @@ class RunsBase(Taking[None]):
 
     # The cursor and the pane
 
-    def on_run_table_cursor_moved(self, message: RunTable.CursorMoved) -> None:
-        """Follow the operator."""
+    def _follow(self, index: int, run_id: RunId | None) -> None:
         had_guest = self.list.board.window.guest is not None
         self.list.board.move_to(index, run_id)
         if had_guest:
             self._rows_changed(set())
+
+    def on_run_table_cursor_moved(self, message: RunTable.CursorMoved) -> None:
+        """Show where the operator went."""
         self.pane.look_at(self.table.selected)
 
     def on_run_table_wanted(self, message: RunTable.Wanted) -> None:

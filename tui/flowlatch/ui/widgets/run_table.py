@@ -94,6 +94,8 @@ class RunTable(ScrollView, can_focus=True):
         self.empty_text = ""
         """What stands in the place of the first row when there is none."""
         self.line = RunLine(self._look)
+        self.on_move: Callable[[int, RunId | None], None] = lambda index, run_id: None
+        """Told at once where the operator goes: rows that arrive before the message would take the cursor back."""
         self._changed_until: dict[RunId, float] = {}
         self._monotonic = monotonic
         self._shown_range = (-1, -1)
@@ -257,6 +259,7 @@ class RunTable(ScrollView, can_focus=True):
         else:
             self.refresh()
         row = self.selected
+        self.on_move(index, row.id if row else None)
         self.post_message(self.CursorMoved(index, row.id if row else None))
 
     def action_cursor_down(self) -> None:
