@@ -105,6 +105,16 @@ class Navigator(App[object]):
         while not self.is_home():
             self.pop_screen()
 
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Take a picture of the screen in front, whichever it is, then ask where to write it.
+
+        Instead of Textual's own, which writes at once and for everybody to read; its arguments are not used.
+        """
+        from flowlatch.live.export import picture_of
+
+        picture = picture_of(self.export_screenshot(title="flowlatch"))
+        self.push_screen(load("export", "ExportScreen")(self.session, picture))
+
     # What screens ask for
 
     @on(OpenRun)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from textual import work
 from textual.content import Content
 
-from flowlatch.live.export import Export, marked_runs, picture_of, run_document
+from flowlatch.live.export import Export, marked_runs, run_document
 from flowlatch.live.links import run_link
 from flowlatch.live.session import Session
 from flowlatch.model.command_line import run_command
@@ -74,12 +74,6 @@ class Taking(FlowScreen[T]):
             self.notify("there is nothing to write", severity="warning", markup=False)
         else:
             await self.app.push_screen_wait(ExportScreen(self.session, what))
-
-    @work(group="menu", exclusive=True)
-    async def action_screenshot(self) -> None:
-        """Take a picture of this screen, then ask where to write it."""
-        picture = picture_of(self.app.export_screenshot(title="flowlatch"))
-        await self.app.push_screen_wait(ExportScreen(self.session, picture))
 
     @work(group="menu", exclusive=True)
     async def action_open_web(self) -> None:
