@@ -37,6 +37,7 @@ from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
 from flowlatch.ui.terminal import hardened
 from flowlatch.ui.themes import DARK, THEMES
+from flowlatch.ui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from flowlatch.api.backend import Backend
@@ -51,7 +52,7 @@ EXIT_BY_SIGNAL = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 log = logging.getLogger(__name__)
 
 
-class FlowlatchApp(Thrifty, Switching, Navigator, inherit_bindings=False):
+class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=False):
     """The dashboard on one server at a time."""
 
     CSS_PATH = "app.tcss"

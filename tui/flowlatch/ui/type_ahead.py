@@ -1,0 +1,67 @@
+"""Keys typed faster than the screen follows: each one finds what the key before it opened.
+
+Textual hands a key to what has the focus when the key is read. A line pasted, or a burst that a slow link delivers at
+once, would be read whole before the first key has opened its field: `/fail` would mark, filter and cancel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from textual import events
+from textual.app import App
+from textual.message_pump import MessagePump
+
+PATIENCE_S = 0.5
+"""The longest that a key waits for the one before it: whatever streams in meanwhile must not hold keys for ever."""
+QUIET_TURNS = 5
+"""So many turns of the event loop in which nobody concerned has anything to do: what a key began has happened."""
+
+
+class TypeAhead(App[object]):
+    """An application that hands out one key at a time, the next when what the last one began has happened."""
+
+    def __init__(self) -> None:
+        self._typed: deque[events.Key | events.Paste] = deque()
+        self._waiting: asyncio.Task[None] | None = None
+        super().__init__()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keep keys and pasted text in their order; everything else goes its way."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._typed.append(event)
+            if self._waiting is None:
+                await self._hand_out()
+        else:
+            await super().on_event(event)
+
+    async def _hand_out(self) -> None:
+        await super().on_event(self._typed.popleft())
+        self._waiting = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        await self._settled()
+        if self._typed:
+            self.call_next(self._hand_out)
+        else:
+            self._waiting = None
+
+    async def _settled(self) -> None:
+        gives_up_at_s, quiet_turns = time.monotonic() + PATIENCE_S, 0
+        while quiet_turns < QUIET_TURNS and time.monotonic() < gives_up_at_s:
+            await asyncio.sleep(0)
+            is_quiet = self.screen.is_mounted and not any(map(_has_something_to_do, self._concerned()))
+            quiet_turns = quiet_turns + 1 if is_quiet else 0
+
+    def _concerned(self) -> Iterator[MessagePump]:
+        yield self
+        yield from self.screen_stack
+        if self.focused is not None:
+            yield from self.focused.ancestors_with_self
+
+
+def _has_something_to_do(pump: MessagePump) -> bool:
+    return bool(pump.message_queue_size or pump._next_callbacks or pump._pending_message)
