@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import textual._wait
 from hypothesis import HealthCheck, settings
 
 from tests.support.server import COMPILED, ServerProcess
@@ -17,6 +18,10 @@ from tests.support.wire import Wire
 sys.dont_write_bytecode, sys.pycache_prefix = False, str(COMPILED)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
+
+# A Pilot looks twice for each key whether the app has come to rest, every 20 ms: that was half of all the time of the
+# tests of screens. What a key leads to is waited for by its condition anyway.
+textual._wait.SLEEP_GRANULARITY, textual._wait.SLEEP_IDLE = 0.004, 0.001
 
 # A busy machine draws examples slowly: that is no fault of what is tested.
 settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)

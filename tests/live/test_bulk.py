@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from flowlatch.api import graphql_writes
 from flowlatch.live.bulk import Bulk, Item, Result, Verb, result_line
 from flowlatch.live.create import RunCreated
 from flowlatch.live.desk import Desk
@@ -103,7 +104,10 @@ async def test_what_is_unknown_is_read_back_before_it_is_sent_again(shared_serve
         assert bulk.results() == {Result.DONE: 5}
 
 
-async def test_a_retry_makes_one_new_run_each(shared_server: ServerProcess, shared_wire: Wire, flow_id: str) -> None:
+async def test_a_retry_makes_one_new_run_each(
+    shared_server: ServerProcess, shared_wire: Wire, flow_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphql_writes, "CREATE_PAUSES_S", (0.0, 0.0))
     async with FaultyServer(upstream=shared_server.url) as proxy, session_on(shared_server, url=proxy.url) as session:
         bulk = await bulk_on(session, flow_id, Verb.RETRY, at_once=1)
         cut = Answer(b"", 502, None, deliver=True)

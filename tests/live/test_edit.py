@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from flowlatch.api import graphql_writes
 from flowlatch.live.desk import Desk, told
 from flowlatch.live.edit import (
     Agreed,
@@ -168,8 +169,9 @@ async def test_a_lost_answer_is_read_back_as_applied(shared_server: ServerProces
 
 
 async def test_an_outcome_that_cannot_be_read_is_unknown_until_settled(
-    shared_server: ServerProcess, run_id: str
+    shared_server: ServerProcess, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(graphql_writes, "READ_BACK_PAUSES_S", (0.0,))
     async with FaultyServer(upstream=shared_server.url) as proxy, session_on(shared_server, url=proxy.url) as session:
         base = await Case(session, shared_server, run_id).base()
         lost = Answer(b"<h1>Bad Gateway</h1>", 502, "text/html", deliver=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flowlatch.live import follow
 from flowlatch.live.session import TimeStyle
 from flowlatch.model.query import SortKey
 from flowlatch.ui.screens.bulk import BulkScreen
@@ -512,15 +513,18 @@ async def test_offline_keeps_everything_and_comes_back(deck: Deck, yard: Yard) -
     assert selected(deck) == "odd-wren" or selected(deck) == "calm-otter"
 
 
-async def test_a_stopped_server_is_noticed_by_its_silence(deck: Deck, yard: Yard) -> None:
-    yard.server.pause()
-    try:
-        await deck.shows("✗ OFFLINE since", deadline_s=40)
-        await deck.shows("data ", "old")
-    finally:
-        yard.server.resume()
-    await deck.press("ctrl+r")
-    assert await deck.shows("READ-WRITE", deadline_s=20)
+async def test_a_stopped_server_is_noticed_by_its_silence(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PROBE_TIMEOUT_S", 1.0)
+    async with dashboard(yard.server) as deck:
+        await deck.shows(*NAMES, "● live")
+        yard.server.pause()
+        try:
+            await deck.shows("✗ OFFLINE since", deadline_s=40)
+            await deck.shows("data ", "old")
+        finally:
+            yard.server.resume()
+        await deck.press("ctrl+r")
+        assert await deck.shows("READ-WRITE", deadline_s=20)
 
 
 async def test_another_database_voids_rows_and_marks(deck: Deck, yard: Yard, tmp_path: Path) -> None:
