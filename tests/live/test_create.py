@@ -136,7 +136,7 @@ async def test_no_server_means_not_sent_or_unknown(server: ServerProcess) -> Non
 
 def test_automatic_keys_differ() -> None:
     assert new_key() != new_key()
-    assert new_key(lambda: "9f31c2").startswith("run-9f31c2")
+    assert new_key(token=lambda: "9f31c2").startswith("run-9f31c2")
 
 
 @pytest.mark.parametrize(
