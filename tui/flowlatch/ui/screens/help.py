@@ -3,121 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from flowlatch.keymap import DEFAULT_KEYS
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import fit
 from flowlatch.ui.screens.base import FlowModal
+from flowlatch.ui.screens.help_entries import Entry, entries
 from flowlatch.ui.widgets.line_view import LineView, Span
 
 KEY_CELLS = 14
-SCREEN = "This screen"
-UNTOLD = frozenset({"page_left", "page_right", "screen.copy_text"})
-"""Actions of the toolkit that do nothing here."""
-SENTENCES = {
-    "app.focus_next": "Go to the next part of the screen",
-    "app.focus_previous": "Go to the part before",
-}
-"""What the toolkit's own keys do, in our words."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the help."""
-
-    keys: str
-    word: str
-    sentence: str
-    action: str = ""
-    """What `[keys]` calls it; empty for the toolkit's own, which cannot be rebound."""
-    is_rebound: bool = False
-    is_enabled: bool = True
-
-    @property
-    def text(self) -> str:
-        """What a search looks at."""
-        return f"{self.keys} {self.word} {self.sentence} {self.action}".casefold()
-
-
-def entries(screen: Screen[Any]) -> dict[str, list[Entry]]:
-    """Return what each part of a screen binds, from the focused widget up to the app: heading → lines.
-
-    Every binding with a description is listed, also one that is off now. A key that a nearer part takes away is not
-    listed for the farther one; Textual's own bindings without a sentence of ours get their description.
-    """
-    keymap = screen.app._keymap
-    found: dict[str, list[Entry]] = {SCREEN: []}
-    taken: set[str] = set()
-    for node in _nodes(screen):
-        lines: dict[str, Entry] = {}
-        free: dict[str, tuple[Binding, list[str]]] = {}
-        for key, bindings in keys.rebound(node._bindings, keymap).key_to_bindings.items():
-            for binding in bindings:
-                name = binding.id or binding.action
-                if not binding.description or binding.action in UNTOLD or (key in taken and not _is_off(node, binding)):
-                    continue
-                free.setdefault(name, (binding, []))[1].append(key)
-        for name, (binding, held) in free.items():
-            lines[name] = _entry(binding, held, keymap, is_enabled=not _is_off(node, binding))
-        taken |= {key for binding, held in free.values() if not _is_off(node, binding) for key in held}
-        if lines:
-            found.setdefault(heading(node), []).extend(lines.values())
-    return {name: lines for name, lines in found.items() if lines}
-
-
-def _nodes(screen: Screen[Any]) -> Sequence[DOMNode]:
-    """Return the focused widget, what it stands in, the screen and the app."""
-    focused = screen.focused
-    inner: list[DOMNode] = [] if focused is None else [n for n in focused.ancestors_with_self if isinstance(n, Widget)]
-    return [*inner, *([] if screen in inner else [screen]), screen.app]
-
-
-def _is_off(node: DOMNode, binding: Binding) -> bool:
-    name, _, _ = binding.action.rpartition(".")[2].partition("(")
-    return not node.check_action(name, ())
-
-
-def _entry(binding: Binding, held: Sequence[str], keymap: Mapping[str, str], *, is_enabled: bool) -> Entry:
-    action = binding.id if binding.id and binding.id in DEFAULT_KEYS else ""
-    order = keymap.get(action, DEFAULT_KEYS.get(action, "")).split(",")
-    in_order = sorted(dict.fromkeys(held), key=lambda key: order.index(key) if key in order else len(order))
-    shown = [keys.shown(key) for key in in_order]
-    sentence = binding.tooltip or SENTENCES.get(binding.action) or binding.description
-    return Entry(" ".join(shown), binding.description, sentence, action, action in keymap, is_enabled)
-
-
-def heading(node: DOMNode) -> str:
-    """Return what a part of the screen is called in the help."""
-    if isinstance(node, Screen):
-        return SCREEN
-    if not isinstance(node, Widget):
-        return "Everywhere"
-    words = {
-        "RunTable": "The list",
-        "LogView": "The log",
-        "JsonView": "JSON",
-        "HistoryList": "The history",
-        "TaskView": "The tasks",
-        "TextPane": "Search",
-        "Input": "Typing",
-        "TextInput": "Typing",
-        "TextArea": "Typing",
-    }
-    name = type(node).__name__
-    return words.get(name, name)
 
 
 class HelpList(LineView):

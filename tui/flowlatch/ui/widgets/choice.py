@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
@@ -46,6 +47,11 @@ class Choice(Widget, can_focus=True):
     Choice { height: auto; width: 1fr; }
     Choice:focus { background: $cursor; color: $cursor-text; }
     """
+    KEYS: ClassVar[Sequence[tuple[Sequence[str], str]]] = (
+        (("left", "right", "up", "down"), "Choose another"),
+        (("space", "enter"), "Open what is behind it, if anything"),
+    )
+    """What `on_key` does, for the help: keys, sentence."""
     value: reactive[str] = reactive("", init=False)
     """The chosen option's value; empty while none is chosen."""
 
