@@ -10,6 +10,7 @@ import pytest
 from flowlatch.ui.screens.cancel import CancelScreen
 from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.help import HelpScreen
+from flowlatch.ui.screens.menu import MenuScreen
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.widgets.filter_bar import FilterBar
 from tests.support.dashboard import LARGE, Deck, dashboard
@@ -91,3 +92,19 @@ async def test_a_wrong_file_is_told_in_one_line_each_and_the_defaults_hold(one_r
         await deck.press("e")
         await deck.screen(EditStateScreen)
     assert path.read_text() == WRONG
+
+
+async def test_a_dialog_leaves_the_key_line_below_it_as_it_was(one_run: ServerProcess) -> None:
+    async with dashboard(one_run) as deck:
+        await deck.shows("amber-lynx", ": Cmd")
+        before = key_line(deck)
+        for key, kind in (("x", CancelScreen), ("o", MenuScreen)):
+            await deck.press(key)
+            await deck.screen(kind)
+            assert key_line(deck) == before
+            await deck.press("escape")
+            await deck.screen(RunsScreen)
+        await deck.press("slash")
+        await deck.shows("tab Complete")
+        await deck.press("escape")
+        await deck.shows(before)

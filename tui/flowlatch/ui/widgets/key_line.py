@@ -45,7 +45,7 @@ class KeyLine(Widget):
         self.call_after_refresh(self._look_again)
 
     def _look_again(self) -> None:
-        if self.is_attached and self.screen.is_current:
+        if self.is_attached and self.screen.is_active:
             hints = self._gather()
             if hints != self._hints:
                 self._hints = hints
