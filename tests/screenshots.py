@@ -76,7 +76,7 @@ async def draw(made: House, scene: Scene, size: tuple[int, int], looks: list[str
         await scene.play(stage)
         drawn = {}
         for look in looks:
-            theme = {"terminal-white": "terminal", PLAIN: "dark"}.get(look, look)
+            theme = {"terminal-white": "terminal"}.get(look, look)
             if stage.app.theme != theme:
                 stage.app.theme = theme
                 await stage.pilot.pause()
