@@ -151,3 +151,17 @@ async def test_a_flow_typed_into_a_filled_form_replaces_the_one_there(waiting: W
     await waiting.deck.shows("[ later-")
     await waiting.deck.write("lat")
     assert await waiting.deck.shows("[ lat ")
+
+
+@pytest.mark.parametrize("kind", [CreateScreen, ScheduleScreen])
+async def test_what_comes_after_a_form_was_closed_is_dropped(
+    kind: type[CreateScreen | ScheduleScreen], waiting: Waiting
+) -> None:
+    run = await waiting.run()
+    waiting.deck.app.post_message(OpenCreate(None, run) if kind is CreateScreen else OpenSchedule(None, source=run))
+    form = await waiting.deck.screen(kind)
+    await waiting.deck.shows("[ later-")
+    await waiting.deck.press("escape")
+    await eventually_async(lambda: not form.children, what="the end of its widgets")
+    await form._prepare()  # as an answer does that was on its way
+    assert not form.is_open

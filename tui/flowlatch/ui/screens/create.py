@@ -128,7 +128,7 @@ class CreateScreen(NewRunForm[None]):
             backend = self.session.backend
             if self.source is not None and self.source.parameters is None:
                 self.source = await backend.run(self.source.id)
-            if self.source is not None:
+            if self.source is not None and self.is_open:
                 flow_id = flow_id or self.source.flow_id
                 values = self.source.parameters
                 labels = self.query_one("#labels", TextInput)
@@ -138,9 +138,9 @@ class CreateScreen(NewRunForm[None]):
             await self.load_flows()
         except BackendError as error:
             self.say(f"flows could not be loaded: {one_line(error)}", is_bad=True)
-        if self.flow is not None:
+        if self.flow is not None and self.is_open:
             await self._show_flow(values)
-        if "params" in typed:
+        if "params" in typed and self.is_open:
             params = self.query_one(ParamForm)
             if typed.get("mode") == JSON:
                 await self._set_mode(JSON)
@@ -256,6 +256,8 @@ class CreateScreen(NewRunForm[None]):
 
     def _show_request(self) -> None:
         """Show the command, and where there is room the request and the newest runs of the flow."""
+        if not self.is_open:
+            return
         line = self.command()
         self.query_one("#command", Static).update(Content.assemble(("As command: ", "$muted"), one_line(line, 600)))
         if self.has_class("-wide"):

@@ -45,9 +45,11 @@ class NewRunForm(FormScreen[T]):
 
     async def load_flows(self) -> None:
         """Offer the flows of the server and show the one that is chosen. Raises `BackendError`."""
+        if not self.is_open:
+            return
         picker = self.query_one("#flow", Picker)
         await self.picking.load(picker)
-        if self.flow is not None:
+        if self.flow is not None and self.is_open:
             picker.pick(self.picking.add(self.flow))
 
     @on(Picker.Picked, "#flow")

@@ -189,6 +189,8 @@ class ScheduleScreen(NewRunForm[StartTime]):
 
     def _show(self) -> None:
         """Show what the text means, in local time, UTC and as sent."""
+        if not self.is_open:
+            return
         start = self.start()
         shown = preview(self.reading, start, self.session, self._due)
         self.query_one("#preview", Static).update(shown)
