@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
@@ -11,7 +13,7 @@ from flowlatch.errors import BackendError
 from flowlatch.live.export import Export, marked_runs, runs_of
 from flowlatch.model.filter import format_filter
 from flowlatch.model.query import RunQuery
-from flowlatch.model.run import FlowRun
+from flowlatch.model.run import FlowRun, RunId
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.messages import (
@@ -31,6 +33,8 @@ from flowlatch.ui.widgets.run_table import RunTable
 MARK_LIMIT = 5_000
 """Runs that can be marked at once by `*`: what one can still look through."""
 MARK_PAGE = 1_000
+PATIENCE_S = 5.0
+"""How long a key may wait for its row."""
 
 
 class RunsScreen(RunsFiltering):
@@ -41,6 +45,8 @@ class RunsScreen(RunsFiltering):
         keys.BACK,
     ]
     _range_from: int | None = None
+    _waits: tuple[int, int, float, Callable[[FlowRun], object]] | None = None
+    """Cursor, generation of the list, when it is given up, and what to do once the row under the cursor is there."""
 
     def chosen_runs(self) -> list[FlowRun]:
         """Return the marked runs, else the one under the cursor, as they are known now."""
@@ -56,19 +62,50 @@ class RunsScreen(RunsFiltering):
         board = self.list.board
         return runs_of(self.session, self.current_query(), board.total if board.total_is_exact else None)
 
-    def _one(self) -> FlowRun | None:
-        """Return the run under the cursor; a note when there is none."""
+    # The row that is still under way: a key pressed right behind a jump is about the run that arrives there
+
+    def _with_run(self, act: Callable[[FlowRun], object]) -> None:
+        """Do something with the run under the cursor, as soon as it is loaded; a note when there is none."""
         run = self.table.selected
-        if run is None:
+        self._waits = None
+        if run is not None:
+            act(run)
+        elif self._is_row_coming():
+            self._waits = (self.table.window.cursor, self.list.board.generation, time.monotonic() + PATIENCE_S, act)
+        else:
             self.say_no_run()
-        return run
+
+    def _is_row_coming(self) -> bool:
+        return self.session.link.is_online and self.table.window.total > 0 and self.table.selected is None
+
+    def _rows_changed(self, patched: set[RunId]) -> None:
+        super()._rows_changed(patched)
+        if self._waits is None or self.table.selected is None:
+            return
+        cursor, generation, gives_up_at_s, act = self._waits
+        self._waits = None
+        is_same = (cursor, generation) == (self.table.window.cursor, self.list.board.generation)
+        if is_same and self.app.screen is self and time.monotonic() < gives_up_at_s:
+            act(self.table.selected)
+
+    def say_no_run(self) -> None:
+        """Say why there is no run to do this with."""
+        if self._is_row_coming():
+            self.notify("this row is still under way", severity="warning", markup=False)
+        else:
+            super().say_no_run()
+
+    def on_run_table_picked(self, message: RunTable.Picked) -> None:
+        """Open the run."""
+        self._with_run(lambda run: self.post_message(OpenRun(run.id)))
 
     # Marks
 
     def action_mark(self) -> None:
         """Mark the run under the cursor or unmark it, and go on."""
-        run = self._one()
+        run = self.table.selected
         if run is None:
+            self.say_no_run()
             return
         if run.id in self.marks:
             del self.marks[run.id]
@@ -87,7 +124,9 @@ class RunsScreen(RunsFiltering):
         self.notify("v: move to mark a range, v again to end it", markup=False)
 
     def on_run_table_cursor_moved(self, message: RunTable.CursorMoved) -> None:
-        """Mark what the cursor passes while a range is open."""
+        """Mark what the cursor passes while a range is open; what waits for the row before is dropped."""
+        if self._waits is not None and self._waits[0] != message.index:
+            self._waits = None
         super().on_run_table_cursor_moved(message)
         message.prevent_default()
         if self._range_from is not None:
@@ -159,9 +198,7 @@ class RunsScreen(RunsFiltering):
 
     def action_new_from(self) -> None:
         """Open the form with the parameters of this run."""
-        run = self._one()
-        if run is not None:
-            self.post_message(OpenCreate(source=run))
+        self._with_run(lambda run: self.post_message(OpenCreate(source=run)))
 
     def action_schedule(self) -> None:
         """Open the form for a run of this flow that starts later."""
@@ -171,22 +208,22 @@ class RunsScreen(RunsFiltering):
         """Open the state form; with marks, for all of them."""
         if self.marks:
             self.post_message(OpenBulk("set_state", self.chosen_runs()))
-        elif (run := self._one()) is not None:
-            self.post_message(OpenEditState(run))
+        else:
+            self._with_run(lambda run: self.post_message(OpenEditState(run)))
 
     def action_cancel(self) -> None:
         """Ask whether to cancel."""
         if self.marks:
             self.post_message(OpenBulk("cancel", self.chosen_runs()))
-        elif (run := self._one()) is not None:
-            self.post_message(OpenCancel(run))
+        else:
+            self._with_run(lambda run: self.post_message(OpenCancel(run)))
 
     def action_retry(self) -> None:
         """Ask whether to run again."""
         if self.marks:
             self.post_message(OpenBulk("retry", self.chosen_runs()))
-        elif (run := self._one()) is not None:
-            self.post_message(OpenRetry([run]))
+        else:
+            self._with_run(lambda run: self.post_message(OpenRetry([run])))
 
     def action_logs(self) -> None:
         """Open the run's logs."""
@@ -201,9 +238,7 @@ class RunsScreen(RunsFiltering):
         self._open("raw")
 
     def _open(self, tab: str) -> None:
-        run = self._one()
-        if run is not None:
-            self.post_message(OpenRun(run.id, tab))
+        self._with_run(lambda run: self.post_message(OpenRun(run.id, tab)))
 
     # How it is shown
 

@@ -19,7 +19,7 @@ from flowlatch.model.filter import Parsed, parse_filter
 from flowlatch.model.query import RunQuery, SortKey
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.ui.format import count
-from flowlatch.ui.messages import AttentionChanged, LinkChanged, OpenRun, Reload, RunsChanged, Tick, TimesChanged
+from flowlatch.ui.messages import AttentionChanged, LinkChanged, Reload, RunsChanged, Tick, TimesChanged
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.base import ROOMY, WIDE
 from flowlatch.ui.screens.runs_pane import SidePane
@@ -330,7 +330,3 @@ class RunsBase(Taking[None]):
     def on_run_table_wanted(self, message: RunTable.Wanted) -> None:
         """Load what is on the screen."""
         self.list.see(message.first, message.last)
-
-    def on_run_table_picked(self, message: RunTable.Picked) -> None:
-        """Open a run."""
-        self.post_message(OpenRun(message.run.id))

@@ -60,9 +60,7 @@ class RunTable(ScrollView, can_focus=True):
 
     @dataclass
     class Picked(Message):
-        """The operator chose a run with enter or a double click."""
-
-        run: FlowRun
+        """The operator chose the run under the cursor with enter or a double click; it may not be loaded yet."""
 
     @dataclass
     class CursorMoved(Message):
@@ -306,8 +304,8 @@ class RunTable(ScrollView, can_focus=True):
 
     def action_open_run(self) -> None:
         """Open the run under the cursor."""
-        if self.selected is not None:
-            self.post_message(self.Picked(self.selected))
+        if self.window.total:
+            self.post_message(self.Picked())
 
     def on_click(self, event: events.Click) -> None:
         """A click goes to a row, a second one opens it; on a title it orders by that column."""
