@@ -188,6 +188,19 @@ async def test_schedules_in_plain_words(desk: Desk) -> None:
     await desk.deck.shows("day *", "Wed 1 Dec 2027")
 
 
+async def test_what_is_no_time_is_said_shortly_and_the_forms_stand_below_each_other(desk: Desk) -> None:
+    desk.deck.app.post_message(OpenSchedule(await desk.flow()))
+    await desk.deck.screen(ScheduleScreen)
+    await desk.deck.write("03/04")
+    await desk.deck.press("ctrl+s")
+    text = await desk.deck.shows("x start: '03/04' can be read two ways", "start: not a time yet")
+    assert text.count("in 20m") == 2, "among the forms and to try, not in the problem too"
+    lines = text.splitlines()
+    (first,) = [place for place, line in enumerate(lines) if line.startswith(" It reads   now")]
+    assert lines[first + 1].startswith(" " * 12)
+    assert lines[first + 1][12] != " "
+
+
 async def test_creates_at_a_later_time(desk: Desk) -> None:
     form = await desk.opens_create()
     await desk.deck.write("2026-11-22")

@@ -23,7 +23,7 @@ from flowlatch.ui.messages import OpenCreate
 from flowlatch.ui.screens.base import WIDE
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.new_run import NewRunForm
-from flowlatch.ui.screens.schedule_view import due_runs, preview, week_strip
+from flowlatch.ui.screens.schedule_view import WIDTH, due_runs, preview, week_strip
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.picker import Item, Picker
@@ -192,18 +192,19 @@ class ScheduleScreen(NewRunForm[StartTime]):
         if not self.is_open:
             return
         start = self.start()
-        shown = preview(self.reading, start, self.session, self._due)
-        self.query_one("#preview", Static).update(shown)
+        block = self.query_one("#preview", Static)
+        block.update(preview(self.reading, start, self.session, self._due, width=block.content_size.width or WIDTH))
         problem = ""
         if self._text and not isinstance(self.reading, StartTime) and start is None:
-            problem = self.reading.problem if not isinstance(self.reading, NotATime) else self._short_problem()
+            problem = self._short_problem()
         self.query_one("#start-field", Field).show_problem(problem)
         if self.has_class("-wide"):
             self.query_one("#week", Static).update(week_strip(self.session, self.flow, self._due, start))
 
     def _short_problem(self) -> str:
-        assert isinstance(self.reading, NotATime)
-        return self.reading.problem.split("; write now ·")[0]
+        """Return what is wrong, without the list of allowed forms: that stands below."""
+        problem: str = getattr(self.reading, "problem", "") or "start: write a time"
+        return problem.split("; write now ·")[0]
 
     def on_tick(self, message: Any) -> None:
         """Read relative times anew: the clock moved."""
@@ -237,8 +238,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
         """Give the time to the form below, or create the run that starts then."""
         start = self.start()
         if start is None:
-            problem = getattr(self.reading, "problem", "") or "start: write a time"
-            self.query_one("#start-field", Field).show_problem(problem)
+            self.query_one("#start-field", Field).show_problem(self._short_problem())
             self.say("start: not a time yet" if self._text else "start: write a time", is_bad=True)
             return
         if self.is_pick:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import groupby
+from textwrap import wrap
 
 from textual.content import Content
 
@@ -19,6 +20,9 @@ NEAR = timedelta(minutes=10)
 """Other runs of the flow that are due this close are named."""
 WEEK = timedelta(days=7)
 NAMED = 2
+LABEL_CELLS = 11
+WIDTH = 78
+"""Cells of the block before it was laid out."""
 Part = Content | str | tuple[str, str]
 
 
@@ -55,10 +59,12 @@ async def due_runs(session: Session, flow: Flow) -> list[FlowRun]:
         return []
 
 
-def preview(reading: TimeReading, start: StartTime | None, session: Session, due: list[FlowRun]) -> Content:
-    """Return the block `Reads as … Sent as … Notes …`; the allowed forms while the text is no time."""
+def preview(
+    reading: TimeReading, start: StartTime | None, session: Session, due: list[FlowRun], *, width: int = WIDTH
+) -> Content:
+    """Return the block `Reads as … Sent as … Notes …`; while it is no time, the allowed forms in `width` cells."""
     if start is None:
-        return _problem(reading)
+        return _problem(reading, width)
     now = session.now()
     in_utc = f"{local_text(start.at, 'UTC').removesuffix(' +00:00')} UTC"
     lines = [in_utc] if start.zone == "UTC" else [f"{local_text(start.at, start.zone)}   {start.zone}", in_utc]
@@ -81,7 +87,7 @@ def preview(reading: TimeReading, start: StartTime | None, session: Session, due
     return Content.assemble(*parts)
 
 
-def _problem(reading: TimeReading) -> Content:
+def _problem(reading: TimeReading, width: int) -> Content:
     match reading:
         case TwoTimes(earlier=earlier, later=later):
             return Content.assemble(
@@ -90,7 +96,8 @@ def _problem(reading: TimeReading) -> Content:
                 f"\n  second  {local_text(later.at, later.zone)}   {later.wire}",
             )
         case NotATime(problem=problem) if problem.endswith(FORMS):
-            return Content.assemble(("It reads   ", "$muted"), FORMS)
+            lines = wrap(FORMS, max(width - LABEL_CELLS, 20), break_on_hyphens=False)
+            return Content.assemble(("It reads".ljust(LABEL_CELLS), "$muted"), f"\n{' ' * LABEL_CELLS}".join(lines))
         case _:
             return Content.assemble(("Reads as   ", "$muted"), "-")
 
