@@ -109,15 +109,17 @@ class App:
         name = self.gate.check_token(headers.get("authorization"))
         body = read_body(raw)
         async with self._at_work:
-            with self.metrics.timed():
-                try:
-                    with last_resort(self.service, "a request"):
-                        asked = prepare(body.query, body.variables, body.operation_name)
-                        return await execute(self.service, asked, origin_of(headers, name))
-                except DocumentRefused as problem:
-                    return failed(400, problem.errors)
-                except Fault as fault:
-                    return refused(200, fault.code, str(fault))
+            began = self.metrics.began()
+            try:
+                with last_resort(self.service, "a request"):
+                    asked = prepare(body.query, body.variables, body.operation_name)
+                    return await execute(self.service, asked, origin_of(headers, name))
+            except DocumentRefused as problem:
+                return failed(400, problem.errors)
+            except Fault as fault:
+                return refused(200, fault.code, str(fault))
+            finally:
+                self.metrics.ended(began)
 
     # ---- websocket -----------------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ PATTERN_LENGTH = 1000
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INTERVAL = re.compile(r"(?:(-?\d+) days?\s*)?(?:(-?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6})\d*)?)?", re.ASCII)
 _PLAIN = re.compile(r"%([^%_\\\"]{3,})%")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ARRAYS = ("_in", "_nin", "_has_keys_any", "_has_keys_all")
 
 
@@ -116,6 +118,8 @@ def stored_value(kind: str, operand: Any) -> Any:
 
 def stored_id(text: str, code: str = "data-exception", what: str = "") -> str:
     """Return a UUID in lower case with hyphens. Raises `Refusal` with `code`."""
+    if _UUID.fullmatch(text):
+        return text
     try:
         if len(text) not in (32, 36) or not text.isascii() or (len(text) == 36) != (text.count("-") == 4):
             raise ValueError
@@ -142,8 +146,13 @@ def _stored_interval(text: str) -> int:
     return int(days or 0) * 86_400_000_000 + (-clock if sign else clock)
 
 
+def is_storable(text: str) -> bool:
+    """Return whether every character of a text can be kept: no NUL, no half of a surrogate pair."""
+    return _UNSTORABLE.search(text) is None
+
+
 def _text(text: str) -> str:
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_storable(text):
         raise Refusal("data-exception", "text may not contain NUL or an unpaired surrogate")
     return text
 

@@ -40,17 +40,20 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes in, as long as they lead to the end of a head."""
         super().data_received(data)
-        if not self._is_whole and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD:
-                self.transport.write(_TOO_LARGE)
-                self.transport.close()
+        if self._is_whole or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        elif self._timer is None:
+            self._wait()
 
     def on_message_begin(self) -> None:
-        """Wait for the head of this request."""
+        """A request begins; if its head is not whole with these bytes, the wait for the rest starts anew."""
         self._is_whole = False
         self._head_bytes = 0
-        self._wait()
+        self._stop_waiting()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -33,6 +33,7 @@ from graphql.validation.rules.variables_in_allowed_position import (
 from flowlatch.server.answers import document_error, error_object
 from flowlatch.server.scalars import SAME
 from flowlatch.server.schema import schema
+from flowlatch.server.variables import Variables
 
 MAX_TOKENS = 15_000
 MAX_DEPTH = 10
@@ -64,6 +65,11 @@ class Document:
     operations: dict[str, OperationDefinitionNode]
     """By name; an anonymous one under the empty name."""
     fragments: dict[str, FragmentDefinitionNode]
+    variables: dict[str, Variables]
+    """Of each operation, by its name."""
+    fields: dict[tuple[int, ...], Any] | None
+    """Merged fields found so far, by the `id`s of their selection sets; None where directives make them depend on
+    variables."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to run. Raises `DocumentRefused`."""
@@ -103,7 +109,8 @@ def _read(text: str) -> Document:
     errors = validate(schema(), node, _RULES, max_errors=MAX_VALIDATION_ERRORS)
     if errors:
         raise DocumentRefused([document_error(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
-    return Document(node, operations, fragments)
+    variables = {name: Variables(operation) for name, operation in operations.items()}
+    return Document(node, operations, fragments, variables, None if "@" in text else {})
 
 
 _kept = lru_cache(maxsize=512)(_read)

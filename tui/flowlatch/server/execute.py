@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, SelectionSetNode, execute_sync
-from graphql.execution.values import get_variable_values
 
 from flowlatch.server import changes, meta
 from flowlatch.server.answers import (
@@ -38,6 +37,7 @@ from flowlatch.server.selection import Field, Request, root_plan, table_of
 from flowlatch.server.service import Service
 from flowlatch.store.base import Origin, Refusal
 
+T = TypeVar("T")
 KEPT_VARIABLES = 4_000
 """Bytes of the variables of a request that is kept with what it compiled to."""
 _TASK_RUN = (
@@ -75,16 +75,12 @@ def prepare(query: str, variables: Mapping[str, Any], operation_name: str | None
 def _prepare(query: str, variables: Mapping[str, Any], operation_name: str | None) -> Asked:
     parsed = document(query)
     operation = parsed.operation(operation_name)
-    known = [node.variable.name.value for node in operation.variable_definitions or ()]
-    coerced = get_variable_values(
-        schema(),
-        operation.variable_definitions or [],
-        {name: value for name, value in variables.items() if name in known},
-        max_errors=5,
-    )
+    defined = parsed.variables[operation.name.value if operation.name else ""]
+    is_mutation = operation.operation is OperationType.MUTATION
+    coerced = (defined.quickly(variables) if is_mutation else None) or defined.coerced(variables)
     if isinstance(coerced, list):
         raise DocumentRefused([document_error(error, "BAD_USER_INPUT") for error in coerced])
-    request = Request(parsed.fragments, coerced, variables)
+    request = Request(parsed.fragments, coerced, variables, parsed.fields)
     return Asked(parsed, operation, request, request.fields((operation.selection_set,)))
 
 
@@ -116,7 +112,7 @@ async def _query(service: Service, asked: Asked) -> Answer:
         if errors:
             return failed(400, errors)
     plain = [field for field in asked.fields if not field.name.startswith("__")]
-    outcomes = await asyncio.gather(*(_guarded(service, _read(service, asked, field), field) for field in plain))
+    outcomes = await _side_by_side([_guarded(service, _read(service, asked, field), field) for field in plain])
     read = dict(zip((field.key for field in plain), outcomes, strict=True))
     data = {field.key: told[field.key] if field.key in told else read[field.key][0] for field in asked.fields}
     return answered(data, [error for _, error in outcomes if error], {})
@@ -135,6 +131,11 @@ def _introspect(service: Service, asked: Asked, fields: list[Field]) -> tuple[di
     return dict(result.data or {}), [
         document_error(error, "GRAPHQL_VALIDATION_FAILED") for error in result.errors or ()
     ]
+
+
+async def _side_by_side(work: list[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what each gives; most requests have one root field, which needs no task of its own."""
+    return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
 
 
 async def _guarded(service: Service, work: Awaitable[Any], field: Field) -> tuple[Any, dict[str, Any] | None]:
@@ -231,11 +232,11 @@ async def _mutation(service: Service, request: Request, fields: list[Field], ori
         return answered({field.key: None for field in fields}, [written[1]], {})
     results = iter(written[0])
     outcomes = [item if isinstance(item, Refusal) else next(results) for item in prepared]
-    told = await asyncio.gather(
-        *(
+    told = await _side_by_side(
+        [
             _guarded(service, _told(service, request, field, outcome), field)
             for field, outcome in zip(plain, outcomes, strict=True)
-        )
+        ]
     )
     by_key = {field.key: value for field, (value, _) in zip(plain, told, strict=True)}
     notes = [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
@@ -23,7 +21,10 @@ class Metrics:
         self._took = Histogram(
             "flowlatch_request_seconds", "Time from a read body to its answer.", registry=registry, buckets=_BUCKETS_S
         )
-        self._at_work = Gauge("flowlatch_requests_at_work", "GraphQL requests being answered.", registry=registry)
+        self._at_work = 0
+        Gauge("flowlatch_requests_at_work", "GraphQL requests being answered.", registry=registry).set_function(
+            lambda: self._at_work
+        )
         Gauge(
             "flowlatch_faults", "Faults of the server since its start; each is in the log.", registry=registry
         ).set_function(lambda: service.faults)
@@ -33,16 +34,15 @@ class Metrics:
         )
         Gauge("flowlatch_info", "Always 1.", ["version"], registry=registry).labels(__version__).set(1)
 
-    @contextlib.contextmanager
-    def timed(self) -> Iterator[None]:
-        """Count and time one GraphQL request."""
-        began = time.perf_counter()
-        self._at_work.inc()
-        try:
-            yield
-        finally:
-            self._at_work.dec()
-            self._took.observe(time.perf_counter() - began)
+    def began(self) -> float:
+        """Count one more GraphQL request at work; return what `ended` wants."""
+        self._at_work += 1
+        return time.perf_counter()
+
+    def ended(self, began: float) -> None:
+        """Take a GraphQL request as answered."""
+        self._at_work -= 1
+        self._took.observe(time.perf_counter() - began)
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text format."""

@@ -71,9 +71,19 @@ class Request:
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
     raw_variables: Mapping[str, Any]
+    found: dict[tuple[int, ...], list[Field]] | None = None
+    """Fields of the same document found before; see `documents.Document.fields`."""
 
     def fields(self, selections: tuple[SelectionSetNode, ...]) -> list[Field]:
-        """Return the fields of merged selection sets, in the order of their first appearance."""
+        """Return the fields of merged selection sets, in the order of their first appearance; not to be changed."""
+        if self.found is None:
+            return self._fields(selections)
+        place = tuple(map(id, selections))
+        if place not in self.found:
+            self.found[place] = self._fields(selections)
+        return self.found[place]
+
+    def _fields(self, selections: tuple[SelectionSetNode, ...]) -> list[Field]:
         grouped: dict[str, list[FieldNode]] = {}
         for selection_set in selections:
             for node in self._nodes(selection_set, frozenset()):

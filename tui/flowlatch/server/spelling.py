@@ -6,7 +6,6 @@ Only keys of typed inputs are ever renamed. What a client puts into a JSON scala
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from graphql.language import (
     DefinitionNode,
@@ -27,23 +26,6 @@ def camel(name: str) -> str:
     """Return `flow_run_id` as `flowRunId`."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
-
-
-def snake_keys(inputs: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """Return the keys of one typed input in snake_case; `names` are the snake_case keys its type has.
-
-    Raises `ValueError` naming a key that was given in both spellings.
-    """
-    if names.issuperset(inputs):
-        return inputs
-    spelled = {camel(name): name for name in names}
-    plain: dict[str, Any] = {}
-    for key, value in inputs.items():
-        name = spelled.get(key, key)
-        if name in plain:
-            raise ValueError(f"{name} is given twice, as {name} and as {camel(name)}")
-        plain[name] = value
-    return plain
 
 
 def with_twins(document: DocumentNode) -> DocumentNode:
