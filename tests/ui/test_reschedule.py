@@ -163,5 +163,6 @@ async def test_what_comes_after_a_form_was_closed_is_dropped(
     await waiting.deck.shows("[ later-")
     await waiting.deck.press("escape")
     await eventually_async(lambda: not form.children, what="the end of its widgets")
+    assert waiting.deck.app.session.drafts.all() == [], "who types nothing leaves no draft"
     await form._prepare()  # as an answer does that was on its way
     assert not form.is_open

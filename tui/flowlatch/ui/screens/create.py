@@ -132,7 +132,8 @@ class CreateScreen(NewRunForm[None]):
                 flow_id = flow_id or self.source.flow_id
                 values = self.source.parameters
                 labels = self.query_one("#labels", TextInput)
-                labels.value = labels.value or ", ".join(self.source.labels)
+                with labels.prevent(Input.Changed):  # nothing was typed, so there is no draft to keep
+                    labels.value = labels.value or ", ".join(self.source.labels)
             if self.flow is None and flow_id is not None:
                 self.flow = await backend.flow(flow_id)
             await self.load_flows()
