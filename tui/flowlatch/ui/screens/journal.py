@@ -160,7 +160,8 @@ class JournalScreen(FlowScreen[None]):
         """Return how many acts are shown, and whether the journal can be written."""
         if self.session.journal.problem:
             return Content.styled(self.session.journal.problem, "$error")
-        return Content(f"{len(self.entries)} acts · {one_line(self.session.journal.path, 60)}")
+        count = len(self.entries)
+        return Content(f"{count} {'act' if count == 1 else 'acts'} · {one_line(self.session.journal.path, 60)}")
 
 
 def _run_first(title: str) -> str:

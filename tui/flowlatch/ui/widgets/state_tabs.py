@@ -79,8 +79,8 @@ class StateTabs(Widget):
 
     @property
     def _cells(self) -> int:
-        """The cells of the line; the one at its right end is left to `MORE`."""
-        return self.content_size.width - 1
+        """The cells of the line; those at its right end are left to `MORE` and the space before it."""
+        return self.content_size.width - 1 - len(MORE)
 
     def _room(self) -> int:
         """Return the cells there are for tabs."""
@@ -122,7 +122,7 @@ class StateTabs(Widget):
         return self.render().plain
 
     def render(self) -> Content:
-        """Write the tabs; the active one is underlined and bright, and has brackets for eyes without colour."""
+        """Write the tabs; the active one is underlined and bold, also for eyes without colour."""
         parts: list[Content | str] = []
         used = 0
         for column, index, title, number in self._placed():
