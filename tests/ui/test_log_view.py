@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from flowlatch.model.run import LogLine
@@ -142,6 +144,23 @@ async def test_search_finds_lines_that_arrive_later() -> None:
         held += lines(10, begin=10)
         log.show(held)
         assert len(log.hits) == 11
+
+
+@pytest.mark.parametrize("wrap", [False, True], ids=["cut", "wrapped"])
+@pytest.mark.parametrize("count", [3, 300], ids=["no scroll bar", "a scroll bar"])
+async def test_a_long_line_leaves_the_last_cell_free(count: int, wrap: bool) -> None:
+    async with stage().run_test(size=(80, 24)) as pilot:
+        log = view(pilot)
+        log.show(lines(count, message="{} " + "x界" * 200))
+        await pilot.press(*(["W"] if wrap else []), "g")
+        await pilot.pause()
+        edge = log.scrollable_content_region.width
+        for y in range(3):
+            text = log.render_line(y).text
+            assert cell_len(text) == edge
+            assert text.endswith(" "), "nothing touches what is beside the line"
+            assert cell_len(text.rstrip()) >= edge - 3
+            assert text.rstrip().endswith("…") is not wrap
 
 
 async def test_hostile_lines_neither_act_nor_break_the_frame() -> None:

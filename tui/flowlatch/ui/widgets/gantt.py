@@ -152,8 +152,8 @@ class TaskView(LineView):
 
     @property
     def bar_cells(self) -> int:
-        """Width of the time axis; the last cell of the line stays free, as on every line."""
-        return max(self.cells - self.bar_column - 1, 0)
+        """Width of the time axis."""
+        return max(self.cells - self.bar_column, 0)
 
     def line(self, row: int) -> Sequence[Span]:
         """Return name, state, how long, and the bar."""

@@ -122,8 +122,8 @@ class LineView(ScrollView, can_focus=True):
 
     @property
     def cells(self) -> int:
-        """Width there is for a line."""
-        return max(self.scrollable_content_region.width, 1)
+        """Width there is for a line: the last cell stays free, so that no text touches what is beside it."""
+        return max(self.scrollable_content_region.width - 1, 1)
 
     # Drawing
 
@@ -151,9 +151,11 @@ class LineView(ScrollView, can_focus=True):
                 self._strips.clear()
             strip = self._strips[(row, is_cursor)] = self._drawn(row, is_cursor)
         ground = self._cursor_look() if is_cursor else self.rich_style
-        if strip.cell_length > self.shift + width > 1:
-            cut = strip.crop(self.shift, self.shift + width - 1)
-            return Strip([*cut, Segment("…", self._look("muted") + Style(bgcolor=ground.bgcolor))])
+        room = self.cells
+        if strip.cell_length > self.shift + room > 1:
+            cut = strip.crop(self.shift, self.shift + room - 1)
+            more = Segment("…", self._look("muted") + Style(bgcolor=ground.bgcolor))
+            return Strip([*cut, more]).extend_cell_length(width, ground)
         return strip.crop_extend(self.shift, self.shift + width, ground)
 
     def _drawn(self, row: int, is_cursor: bool) -> Strip:

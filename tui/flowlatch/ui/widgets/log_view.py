@@ -141,8 +141,9 @@ class LogView(LineView):
         return len(self._rows)
 
     def _room(self) -> int:
-        """Cells for a message."""
-        return max(self.cells - self._stamp_cells - LEVEL_CELLS - 3, 20)
+        """Cells for a message, beside the scroll bar that wrapping may bring about."""
+        whole = self.outer_size.width - self.styles.gutter.width - self.styles.scrollbar_size_vertical - 1
+        return max(whole - self._stamp_cells - LEVEL_CELLS - 3, 20)
 
     def _pieces_of(self, index: int) -> list[str]:
         """Return the message of a line in the pieces it is shown in."""

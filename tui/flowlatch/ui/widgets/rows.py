@@ -62,12 +62,12 @@ class Rows(LineView):
         self.show_cursor()
 
     def _measure(self) -> None:
-        shown = [column if column.from_width <= self.cells else None for column in self._columns]
+        shown = [column if column.from_width <= self.cells + 1 else None for column in self._columns]
         widths = []
         for place, column in enumerate(shown):
             longest = max((cell_len(row.cells[place][0]) for row in self.rows), default=0)
             widths.append(min(max(longest, cell_len(column.title)), column.limit) if column else 0)
-        rest = self.cells - 1 - sum(width + GAP for width in widths if width)
+        rest = self.cells - sum(width + GAP for width in widths if width)
         for place, column in enumerate(shown):
             if column and column.is_last:
                 widths[place] = max(widths[place] + rest, 4)
