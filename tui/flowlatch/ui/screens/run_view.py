@@ -248,16 +248,24 @@ class RunView(Taking[None]):
         facts = self.query_one("#facts", Static)
         facts.update(run_facts.facts(self.detail, times, max(facts.content_size.width, 20), me=me))
         self.query_one(Timeline).show(self.detail.history, times.now, times.clock)
-        self.query_one("#recent", HistoryList).show(self.detail.history, times.brief, who=self._who())
+        self._show_states("#recent", times)
         if self.has_class("-tall"):
             others = self.query_one("#others", Static)
             width = max(others.content_size.width, 20)
             others.update(run_facts.related_lines(self.detail, times, width, RELATED_LINES))
 
     def _paint_history(self, times: Times) -> None:
-        states = self.query_one("#states", HistoryList)
-        states.show(self.detail.history, times.brief, who=self._who())
+        self._show_states("#states", times)
         self._paint_state(times)
+
+    def _show_states(self, name: str, times: Times) -> None:
+        states = self.query_one(name, HistoryList)
+        states.empty_text = self._nothing(Part.HISTORY, HistoryList.empty_text)
+        states.show(self.detail.history, times.brief, who=self._who())
+
+    def _nothing(self, part: Part, words: str) -> str:
+        """Return `words` for a part of which the server has said that there is none, else why it is not known."""
+        return words if part in self.detail.loaded_at else self.detail.problems.get(part, "loading …")
 
     def _paint_state(self, times: Times) -> None:
         chosen = self.query_one("#states", HistoryList).chosen
@@ -267,6 +275,7 @@ class RunView(Taking[None]):
     def _paint_tasks(self, times: Times) -> None:
         view = self.query_one("#task-list", TaskView)
         begin = self.detail.run.start_time if self.detail.run else None
+        view.empty_text = self._nothing(Part.TASKS, TaskView.empty_text)
         view.show(self.detail.tasks, begin, times.now)
         self.query_one(TimeAxis).show(view, times.clock)
         self._paint_task(times)
