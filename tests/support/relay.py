@@ -35,15 +35,16 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate
 
 
 class Relay:
-    """Leads a port of its own to `port`, in a thread of its own while its `with` block lasts.
+    """Leads a port of its own to another one, in a thread of its own while its `with` block lasts.
 
     A stopped server still has its sockets closed by the kernel, and a paused one still takes connections; a network
-    does neither. `cut` ends what is open with a reset; while `is_down` new connections are reset too; while a
-    `hole` is open everything stays connected and nothing arrives, in either direction.
+    does neither. `cut` ends what is open with a reset; while `is_down` new connections are reset too; while a `hole`
+    is open everything stays connected and nothing arrives, in either direction.
     """
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self) -> None:
+        self.to = 0
+        """Where it leads."""
         self.port = 0
         self.is_down = False
         self.carried = 0
@@ -68,7 +69,7 @@ class Relay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        self._loop.call_soon_threadsafe(self._server.close)
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -78,7 +79,7 @@ class Relay:
         """Reset all connections that are open now."""
         self._wait(self._cut())
 
-    def hole(self, is_open: bool) -> None:
+    def hole(self, *, is_open: bool) -> None:
         """Let nothing arrive any more, or all that waits and what comes after it."""
         self._loop.call_soon_threadsafe(self._gate.clear if is_open else self._gate.set)
 
@@ -103,7 +104,7 @@ class Relay:
         try:
             if not self.is_down:
                 with suppress(OSError):
-                    there = await asyncio.open_connection("127.0.0.1", self._to)
+                    there = await asyncio.open_connection("127.0.0.1", self.to)
                     self.carried += 1
                     await join((reader, writer), there, self._gate)
         finally:

@@ -42,10 +42,20 @@ class Records:
 class Writers:
     """`count` threads that write to `server` from `start` to `finish`."""
 
-    def __init__(self, server: ServerProcess, flow_id: str, count: int, name: str = "w", *, pace_s: float = 0) -> None:
-        """`pace_s` is the rest of each writer between two runs."""
+    def __init__(
+        self,
+        server: ServerProcess,
+        flow_id: str,
+        count: int,
+        name: str = "w",
+        *,
+        pace_s: float = 0,
+        url: str | None = None,
+    ) -> None:
+        """`pace_s` is the rest of each writer between two runs; `url` leads to the server another way."""
         self.records = Records()
         self._server, self._flow_id, self._name = server, flow_id, name
+        self._url = url or server.url
         self._over, self._pace_s = threading.Event(), pace_s
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._guarded, args=(n,), daemon=True) for n in range(count)]
@@ -76,7 +86,7 @@ class Writers:
         assert not self.records.wrong, self.records.wrong[:3]
 
     def _guarded(self, number: int) -> None:
-        wire = Wire(self._server.url, self._server.token)
+        wire = Wire(self._url, self._server.token)
         try:
             turn = 0
             while not self._over.is_set():
@@ -102,18 +112,26 @@ class Writers:
                 self.records.states.append((run_id, version + 1, message))
 
     def _move(self, wire: Wire, run_id: str, version: int, state: dict[str, str]) -> None:
-        """Set a state; where the answer is lost, look whether it was set, and send it again only when it was not."""
+        """Set a state; where the answer is lost, look whether it was set, and send it again only when it was not.
+
+        What seemed lost may still be on its way: then the second one meets a newer version, and that is ours.
+        """
         sent = {"flow_run_id": run_id, "version": version, "state": state}
+        was_lost = False
         while True:
             try:
                 assert wire.data(SET_STATE, {"input": sent})["set_flow_run_state"]["version"] == version + 1
+                return
             except httpx.TransportError:
                 self.records.lost += 1
-                run = self._until_answered(lambda: wire.data(RUN, {"id": run_id})["flow_run_by_pk"])
-                if run["version"] == version:
-                    continue
+                was_lost = True
+            except GraphQLErrors as error:
+                if not (was_lost and error.code == "VERSION_LOCKING_ERROR"):
+                    raise
+            run = self._until_answered(lambda: wire.data(RUN, {"id": run_id})["flow_run_by_pk"])
+            if run["version"] != version:
                 assert (run["version"], run["state_message"]) == (version + 1, state["message"]), run
-            return
+                return
 
     def _until_answered(self, ask: Callable[[], Any]) -> Any:
         """Ask until there is an answer; errors in an answer are no lost answer and end it."""
