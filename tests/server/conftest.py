@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.support.server import ServerProcess
+from tests.support.sockets import Socket, opened
 from tests.support.wire import Wire
 
 
@@ -81,3 +82,11 @@ def one_error(body: Any) -> dict[str, Any]:
         assert isinstance(error["extensions"]["code"], str)
     assert isinstance(errors[0], dict)
     return errors[0]
+
+
+@pytest.fixture
+async def socket(shared_server: ServerProcess) -> AsyncIterator[Socket]:
+    """An open socket after its handshake."""
+    async with opened(shared_server) as open_socket:
+        await open_socket.init()
+        yield open_socket
