@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from flowlatch.ui.keys import named
 from flowlatch.ui.screens.cancel import CancelScreen
+from flowlatch.ui.screens.drafts import DraftsScreen
 from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.help import HelpScreen
 from flowlatch.ui.screens.menu import MenuScreen
@@ -16,7 +18,7 @@ from flowlatch.ui.widgets.filter_bar import FilterBar
 from tests.support.dashboard import LARGE, Deck, dashboard
 from tests.support.server import ServerProcess
 
-OWN = '[keys]\nedit_state = ["f9", "b"]\nsubmit = ["f8"]\nfilter = "F3"\n'
+OWN = '[keys]\nedit_state = ["f9", "b"]\nsubmit = ["f8"]\nfilter = "F3"\ndrafts = "F6"\ncancel = "F7"\n'
 WRONG = 'theme = "pink"\n[keys]\nedit_state = ["x"]\nfly = ["f9"]\nretry = ["f7"]\n'
 
 
@@ -38,7 +40,7 @@ async def test_an_own_key_works_and_stands_wherever_keys_are_shown(one_run: Serv
     (home / "config.toml").write_text(OWN)
     async with dashboard(one_run, size=LARGE) as deck:
         await deck.shows("amber-lynx")
-        assert " s Schedule  F9 Edit state  x Cancel " in key_line(deck)
+        assert " s Schedule  F9 Edit state  F7 Cancel " in key_line(deck)
         assert "F3 Filter" in key_line(deck)
         await deck.press("e")
         assert isinstance(deck.app.screen, RunsScreen)
@@ -53,11 +55,22 @@ async def test_an_own_key_works_and_stands_wherever_keys_are_shown(one_run: Serv
         await deck.press("escape", "f9")
         await deck.screen(EditStateScreen)
         assert "F8 Set state" in key_line(deck)
+        await deck.press("right", "right", "escape")
+        await deck.screen(RunsScreen)
+        assert deck.toasts[-1] == "draft kept; F6 brings it back"
+        await deck.press("f6")
+        await deck.screen(DraftsScreen)
         await deck.press("escape")
         await deck.screen(RunsScreen)
         await deck.press("b")
         await deck.screen(EditStateScreen)
     assert (home / "config.toml").read_text() == OWN
+
+
+def test_sentences_name_the_keys_that_are_bound_now() -> None:
+    sentence = "{drafts} brings it back, {read_back} reads {it}".replace("{it}", "[it]")
+    assert named(sentence) == "D brings it back, ctrl+s reads [it]"
+    assert named(sentence, {"drafts": "f6,D", "read_back": "f8"}) == "F6 brings it back, F8 reads [it]"
 
 
 async def test_what_shares_a_key_by_default_keeps_it_when_one_of_them_moves(one_run: ServerProcess, home: Path) -> None:

@@ -249,7 +249,9 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
         session = self.session
         if not session.read_only:
             session.read_only = True
-            self.notify("read-only: nothing can be changed from here; ! switches it back")
+            self.notify(
+                keys.named("read-only: nothing can be changed from here; {read_only} switches it back", self._keymap)
+            )
         else:
             question = f"Allow changes on {one_line(session.profile.name, 40)}?"
             if session.profile.production:
@@ -272,7 +274,8 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
         mine = [draft for draft in self.session.drafts.all() if draft.is_unknown or draft.saved_at >= self._started_at]
         if mine:
             unknown = sum(draft.is_unknown for draft in mine)
-            note = f"{len(mine)} kept as drafts (D)" + (f", {unknown} with an unknown outcome" if unknown else "")
+            note = f"{len(mine)} {keys.named('kept as drafts ({drafts})', self._keymap)}"
+            note += f", {unknown} with an unknown outcome" if unknown else ""
             if not await self.ask("Quit?", f"Typed here and not sent: {note}.", yes="Quit"):
                 return
         self.exit()
@@ -284,7 +287,7 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
             self.exit()
             return
         self._interrupted_at_s = now_s
-        self.notify("press ctrl+c again to quit", timeout=TWICE_S)
+        self.notify(keys.named("press {interrupt} again to quit", self._keymap), timeout=TWICE_S)
 
     @work(group="command", exclusive=True)
     async def action_command(self) -> None:

@@ -6,6 +6,7 @@ themselves, which `[keys]` in the configuration file rebinds by action, stand in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -189,6 +190,14 @@ def shown_keys(binding: Binding, keymap: Mapping[str, str] | None = None) -> lis
     """Return the keys of a binding as shown, after the rebinds of `keymap` (action id → comma-separated keys)."""
     keys = (keymap or {}).get(binding.id or "", binding.key)
     return [shown(key.strip()) for key in keys.split(",")]
+
+
+def named(text: str, keymap: Mapping[str, str] | None = None) -> str:
+    """Return a sentence of ours with each `{action}` in it as the first key that the action has now.
+
+    Foreign text does not belong into it: put that beside it.
+    """
+    return re.sub(r"\{(\w+)\}", lambda found: shown_keys(all_keys()[found[1]], keymap)[0], text)
 
 
 def rebound(bindings: BindingsMap, keymap: Mapping[str, str]) -> BindingsMap:

@@ -17,7 +17,7 @@ from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 
 from flowlatch.live.session import Session
-from flowlatch.ui.keys import rebound
+from flowlatch.ui.keys import named, rebound
 from flowlatch.ui.messages import AttentionChanged, LinkChanged, Reload, Tick, TimesChanged, WritingChanged
 from flowlatch.ui.screens import link_text
 from flowlatch.ui.widgets.connection_bar import ConnectionBar
@@ -52,6 +52,10 @@ class _Linked(Screen[T]):
     def own_keys(self) -> Mapping[str, str]:
         """The keys that the operator chose: action id → comma-separated keys."""
         return self.app._keymap
+
+    def named(self, text: str) -> str:
+        """Return a sentence of ours with each `{action}` in it as the key that it has now."""
+        return named(text, self.own_keys)
 
     @property
     def _binding_chain(self) -> list[tuple[DOMNode, BindingsMap]]:
@@ -98,7 +102,8 @@ class _Linked(Screen[T]):
         bars = self.query(ConnectionBar)
         if not bars:
             return
-        lines = link_text.band(self.session, letters_are_keys=self.letters_are_keys and not self._is_typing())
+        letters_are_keys = self.letters_are_keys and not self._is_typing()
+        lines = link_text.band(self.session, letters_are_keys=letters_are_keys, keymap=self.own_keys)
         bars.first().show(lines, calm=link_text.band_is_calm(self.session))
         is_counting = len(lines) > 1 and self.app.app_focus and self.is_current
         if is_counting:

@@ -42,7 +42,11 @@ class DeleteScreen(RunQuestion):
 
     def words(self) -> Content:
         """Return what is lost."""
-        running = "" if self.base.state.is_finished else " The process, if any, is not stopped: x Cancel does that."
+        running = (
+            ""
+            if self.base.state.is_finished
+            else self.named(" The process, if any, is not stopped: {cancel} Cancel does that.")
+        )
         return Content(f"The run, its states, its task runs and its logs are gone for good.{running}")
 
     async def act(self) -> Outcome:

@@ -150,6 +150,10 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         self.show_link()
         self.refresh_bindings()
 
+    def _back_again(self) -> str:
+        other = shown_keys(keys.TAKE_THEIRS, self.own_keys)[1:2]
+        return self.named("({drafts} brings it back)") + "".join(f"   [{key}]" for key in other)
+
     def _ways(self) -> Content:
         """Return the choices with the keys they are bound to."""
         base, theirs = self.conflict.base.version, self.conflict.theirs.version
@@ -159,7 +163,7 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         elif not self.is_armed:
             apply = f"(off for a moment: v{theirs} is new here)"
         rows: list[list[tuple[Binding, str]]] = [
-            [(keys.TAKE_THEIRS, f"Refresh: take v{theirs}, set my edit aside (D brings it back)   [enter]")],
+            [(keys.TAKE_THEIRS, f"Refresh: take v{theirs}, set my edit aside {self._back_again()}")],
             [(keys.KEEP_EDITING, f"Keep editing on top of v{theirs}; nothing is sent")],
             [(keys.APPLY_MINE, apply)],
             [

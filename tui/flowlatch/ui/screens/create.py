@@ -89,7 +89,10 @@ class CreateScreen(NewRunForm[None]):
                 yield Field("Labels", labels, hint="a, b", id="labels-field")
                 modes = [Option(FORM, "form"), Option(JSON, "JSON")]
                 yield Field(
-                    "Params", Choice(modes, value=FORM, id="mode"), hint="ctrl+e opens $EDITOR", id="mode-field"
+                    "Params",
+                    Choice(modes, value=FORM, id="mode"),
+                    hint=self.named("{editor} opens $EDITOR"),
+                    id="mode-field",
                 )
                 yield ParamForm(id="params")
                 yield Field("When", Choice([Option(NOW, "now"), Option(LATER, "later…")], value=NOW, id="when"))

@@ -162,7 +162,8 @@ class EditStateScreen(RunForm[None]):
         start, kept = self.typed.start(), self.typed.kept_start
         hint = f"{start.wire}  {until(start.at, now)}" if isinstance(start, StartTime) else ""
         self.typed.show_start(hint, kept=start_stamp(kept, zone) if kept else "")
-        self.query_one("#will-do", Static).update(will_do(self.base, self.typed.draft(), zone=zone, now=now))
+        shown = will_do(self.base, self.typed.draft(), zone=zone, now=now, keymap=self.own_keys)
+        self.query_one("#will-do", Static).update(shown)
         super().show_all()
 
     def status_right(self) -> Content:
@@ -218,7 +219,7 @@ class EditStateScreen(RunForm[None]):
         match outcome:
             case Applied(version=version, is_read_back=is_read_back):
                 how = "; the answer was lost, read back" if is_read_back else ""
-                self._applied(f"v{version} {one_line(draft.type, 40)}{how}; z proposes undo")
+                self._applied(f"v{version} {one_line(draft.type, 40)}{how}; {self.named('{undo} proposes undo')}")
             case Agreed(theirs=theirs):
                 who = party(theirs.actor, me=self.desk.me)
                 self._applied(f"v{theirs.version} is {one_line(theirs.name, 40)} already, set by {who}; nothing to do")
@@ -232,7 +233,7 @@ class EditStateScreen(RunForm[None]):
             case NotSent(reason=reason):
                 self.say(f"not done: {reason}", is_bad=True)
             case Unknown(reason=reason):
-                self.say(f"OUTCOME UNKNOWN: {reason}; ctrl+s reads back", is_bad=True)
+                self.say(f"OUTCOME UNKNOWN: {reason}; {self.named('{read_back} reads back')}", is_bad=True)
                 self.keep_draft()
         self.show_all()
 
@@ -270,7 +271,9 @@ class EditStateScreen(RunForm[None]):
         self.is_dirty = True
         self.keep_draft()
         self._is_finished = True
-        self.app.notify(f"took v{version}; your edit is set aside, D brings it back", markup=False)
+        self.app.notify(
+            f"took v{version}; your edit is set aside, {self.named('{drafts} brings it back')}", markup=False
+        )
         self.dismiss(None)
 
     async def action_see_change(self) -> None:
@@ -281,7 +284,7 @@ class EditStateScreen(RunForm[None]):
             case Conflict():
                 self._open_conflict(seen)
             case Agreed(theirs=theirs):
-                self.say(f"v{theirs.version} is exactly what you want: F4 takes it")
+                self.say(f"v{theirs.version} is exactly what you want: {self.named('{take_change} takes it')}")
             case Gone():
                 self.is_gone = True
                 self.show_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from textual.content import Content
@@ -13,11 +13,19 @@ from flowlatch.model.run import FlowRun
 from flowlatch.model.state import Category, State, StateDraft, StateType, is_finished
 from flowlatch.text import one_line
 from flowlatch.ui.format import clock, exact_age, fit, start_stamp, state_content, state_label, style_name
+from flowlatch.ui.keys import named
 from flowlatch.ui.screens.schedule_view import until
 from flowlatch.ui.widgets.state_fields import takes_start
 
 
-def will_do(base: Base, draft: StateDraft | None, *, zone: tzinfo, now: datetime) -> Content:
+def will_do(
+    base: Base,
+    draft: StateDraft | None,
+    *,
+    zone: tzinfo,
+    now: datetime,
+    keymap: Mapping[str, str] | None = None,
+) -> Content:
     """Return what submitting will do."""
     if draft is None:
         return Content.styled("choose a state", "$muted")
@@ -30,7 +38,7 @@ def will_do(base: Base, draft: StateDraft | None, *, zone: tzinfo, now: datetime
         state_content(draft.type),
         ".",
     )
-    words = " ".join(_effects(base.state, draft, zone, now))
+    words = named(" ".join(_effects(base.state, draft, zone, now)), keymap)
     return Content.assemble(arrow, f" {words}" if words else "")
 
 
@@ -44,7 +52,7 @@ def _effects(base: State, draft: StateDraft, zone: tzinfo, now: datetime) -> lis
     elif base.is_finished:
         words.append("It revives a finished run.")
     elif base.category is Category.RUNNING and is_finished(to):
-        words.append("It does not stop the process; use x Cancel if the process must stop.")
+        words.append("It does not stop the process; use {cancel} Cancel if the process must stop.")
     if takes_start(to):
         words.append(_start_words(base, draft, zone, now))
     elif to == StateType.PAUSED:
@@ -72,7 +80,15 @@ def _start_words(base: State, draft: StateDraft, zone: tzinfo, now: datetime) ->
     return f"The start moves from {old} to {new.removeprefix('at ')}."
 
 
-def banner(theirs: FlowRun, zone: tzinfo, now: datetime, *, me: str, is_mine: bool) -> Content:
+def banner(
+    theirs: FlowRun,
+    zone: tzinfo,
+    now: datetime,
+    *,
+    me: str,
+    is_mine: bool,
+    keymap: Mapping[str, str] | None = None,
+) -> Content:
     """Return the warning that the run changed while the form was open."""
     at = theirs.state_timestamp
     when = f" at {clock(at, zone, seconds=True)}, {exact_age(at, now)}" if at else ""
@@ -82,7 +98,7 @@ def banner(theirs: FlowRun, zone: tzinfo, now: datetime, *, me: str, is_mine: bo
         f"v{theirs.version} ",
         state_content(theirs.state),
         f"{when}{who}",
-        ("\n   exactly what you want: F4 takes it" if is_mine else ""),
+        (named("\n   exactly what you want: {take_change} takes it", keymap) if is_mine else ""),
     )
 
 

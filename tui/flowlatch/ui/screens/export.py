@@ -54,7 +54,8 @@ class ExportScreen(FlowModal[Path | None]):
 
     def _note(self) -> Content:
         keys_line = Content.assemble(
-            ("ctrl+s", "bold"), " or ", ("enter", "bold"), " Write   ", ("esc", "bold"), " Close"
+            *((self.named("{submit}"), "bold"), " or ", ("enter", "bold"), " Write   "),
+            *((self.named("{close}"), "bold"), " Close"),
         )
         about = Content("a new file, mode 0600; values of secret names are written as ***\n")
         if self._format is Format.SVG:

@@ -141,7 +141,7 @@ class FormScreen(FlowScreen[T]):
             self.notify("the answer is still awaited", markup=False)
             return
         if self.keep_draft():
-            self.notify("draft kept; D brings it back", markup=False)
+            self.notify(self.named("draft kept; {drafts} brings it back"), markup=False)
         self._is_finished = True
         self.dismiss(None)
 

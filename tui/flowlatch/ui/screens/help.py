@@ -101,7 +101,7 @@ class HelpScreen(FlowModal[None]):
         """Search field and list."""
         yield Input(placeholder="type to search: cancel, ctrl+d, state …", compact=True, id="search")
         yield HelpList(id="list")
-        yield Static(Content("↑ ↓ scroll   esc closes   [keys] in config.toml changes keys"), id="hint")
+        yield Static(Content(self.named("↑ ↓ scroll   {close} closes   [keys] in config.toml changes keys")), id="hint")
 
     def on_mount(self) -> None:
         """Show everything."""

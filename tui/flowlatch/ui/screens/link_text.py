@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from flowlatch.live.link import Phase
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui.format import clock, duration
+from flowlatch.ui.keys import named
 
 LOCKS = {
     Locking.ENFORCED: "by server",
@@ -90,7 +92,7 @@ def lock(session: Session) -> str:
     return f"lock: {LOCKS[session.capabilities.locking]}" if session.capabilities else ""
 
 
-def band(session: Session, *, letters_are_keys: bool) -> tuple[Content, ...]:
+def band(session: Session, *, letters_are_keys: bool, keymap: Mapping[str, str] | None = None) -> tuple[Content, ...]:
     """Return the lines of the connection band; none while the link is up.
 
     With `letters_are_keys` False (forms, prompts) only ctrl+r is offered: letters are text there.
@@ -111,9 +113,9 @@ def band(session: Session, *, letters_are_keys: bool) -> tuple[Content, ...]:
     next_try = "trying now …"
     if link.next_try_at:
         next_try = f"next try in {duration(max((link.next_try_at - now).total_seconds(), 0))}"
-    keys: list[Content | str] = [f"{shown}   ", Content.styled("ctrl+r", "bold"), " Try now"]
+    keys: list[Content | str] = [f"{shown}   ", Content.styled(named("{try_now}", keymap), "bold"), " Try now"]
     if letters_are_keys:
-        keys += ["  ", Content.styled("C", "bold"), " Switch"]
+        keys += ["  ", Content.styled(named("{connections}", keymap), "bold"), " Switch"]
     return (
         Content.styled(f"✗ {_HEADLINES[link.phase]}{since} · {next_try}", "bold"),
         Content(one_line(link.reason)),

@@ -88,7 +88,9 @@ class NewRunForm(FormScreen[T]):
             case NotSent(reason=reason):
                 self.say(f"not sent: {reason}", is_bad=True)
             case Unknown(reason=reason):
-                again = "ctrl+s asks again under the same key" if new.idempotency_key else "look in the list"
+                again = (
+                    self.named("{submit} asks again under the same key") if new.idempotency_key else "look in the list"
+                )
                 self.say(f"OUTCOME UNKNOWN ({again}): {reason}", is_bad=True)
                 self.is_dirty = True
                 self.keep_draft()

@@ -123,7 +123,7 @@ class RunForm(FormScreen[T]):
         elif self.theirs is not None:
             draft = self.wanted()
             is_mine = draft is not None and is_no_change(self.desk.base_of(self.theirs), draft)
-            shown = banner(self.theirs, zone, now, me=self.desk.me, is_mine=is_mine)
+            shown = banner(self.theirs, zone, now, me=self.desk.me, is_mine=is_mine, keymap=self.own_keys)
         self.query_one("#banner", Static).update(shown)
         self.set_class(bool(shown.plain), "-changed")
         if self.has_class("-wide"):

@@ -255,8 +255,8 @@ class RunsBase(Taking[None]):
             return "loading …" if self.session.link.is_online else "nothing loaded yet"
         whole = self.tally.counts.get("")
         if self.filter_text and (whole is None or whole.value):
-            return "no run matches this filter; esc clears it"
-        return "no runs yet; n creates one"
+            return self.named("no run matches this filter; {back} clears it")
+        return self.named("no runs yet; {new_run} creates one")
 
     def show_counts(self) -> None:
         """Show the tabs' numbers, the filter and what it found, the status line."""
