@@ -58,6 +58,8 @@ async def test_flows_are_listed_searched_and_lead_to_their_runs(server: ServerPr
         await deck.screen(FlowsScreen)
         text = await deck.shows("etl-orders", "report-eu", "v1", "day*")
         assert "\x1b" not in text
+        (line,) = [line for line in text.splitlines() if "report-eu" in line]
+        assert not line.rstrip().endswith("…"), "it fits, so nothing is cut"
         assert "[/daily]" in text
         await deck.press("slash", *"etl", "enter")
         await deck.shows("required", "1 of 1", deadline_s=5)

@@ -67,7 +67,7 @@ class Rows(LineView):
         for place, column in enumerate(shown):
             longest = max((cell_len(row.cells[place][0]) for row in self.rows), default=0)
             widths.append(min(max(longest, cell_len(column.title)), column.limit) if column else 0)
-        rest = self.cells - sum(width + GAP for width in widths if width)
+        rest = self.cells - 1 - sum(width + GAP for width in widths if width)
         for place, column in enumerate(shown):
             if column and column.is_last:
                 widths[place] = max(widths[place] + rest, 4)
