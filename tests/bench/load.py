@@ -69,6 +69,15 @@ class Place:
         taken.seconds = time.perf_counter() - started
         return taken
 
+    async def once(self, question: Question) -> bytes:
+        """Ask one question over a connection of its own and return the body of the answer."""
+        parts = urlsplit(self.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(self.request(question))
+        _, body = await read_answer(reader)
+        writer.close()
+        return body
+
     async def _client(self, number: int, ends_at: float, ask: Ask, taken: Taken) -> None:
         parts = urlsplit(self.url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

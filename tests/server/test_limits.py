@@ -10,6 +10,7 @@ import pytest
 
 from tests.server.conftest import one_error, raw
 from tests.support.server import ServerProcess
+from tests.support.waiting import eventually
 from tests.support.wire import Wire
 
 MIB = 1024 * 1024
@@ -36,8 +37,9 @@ def deep(levels: int) -> str:
     return "{ " + " { ".join(names) + " }" * len(names)
 
 
-def test_depth_ten_passes_and_eleven_is_refused(wire: Wire) -> None:
-    assert wire.post(deep(10)).status_code == 200
+def test_depth_ten_passes_and_eleven_is_refused(wire: Wire, run_id: str) -> None:
+    assert wire.data(deep(7))
+    assert one_error(wire.post(deep(10).replace("limit: 0", "limit: 1")).json())["extensions"]["code"] == "LIMIT"
     response = wire.post(deep(11))
     assert response.status_code == 400
     assert one_error(response.json())["extensions"]["code"] == "LIMIT"
@@ -240,3 +242,26 @@ def test_requests_one_after_the_other_on_one_connection(shared_server: ServerPro
                 answer += connection.recv(4096)
             assert answer.startswith(b"HTTP/1.1 200")
             assert b'"hello"' in answer
+
+
+def test_the_statement_of_a_client_that_went_away_is_interrupted(shared_server: ServerProcess, wire: Wire) -> None:
+    """An operator who types on leaves many of them behind; they must not hold the threads that read."""
+    flow_id = wire.create_flow("wide")
+    for _ in range(110):
+        wire.create_run(flow_id)
+    below = "flow { flow_runs { flow { flow_runs { version } } } }"
+    query = f'{{ flow_run(where: {{flow_id: {{_eq: "{flow_id}"}}}}) {{ {below} }} }}'
+    body = json.dumps({"query": query}).encode()
+    head = {"Host": f"127.0.0.1:{shared_server.port}", "Content-Length": str(len(body)), **shared_server.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+
+    def at_work() -> bool:
+        return b"flowlatch_requests_at_work 0.0" not in wire.http.get("/metrics").content
+
+    with socket.create_connection(("127.0.0.1", shared_server.port)) as client:
+        client.sendall(f"POST /graphql HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        eventually(at_work, what="the request at work")
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.recv(1)  # it takes seconds
+    eventually(lambda: not at_work(), 1.0, "the request given up")

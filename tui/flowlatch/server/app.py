@@ -14,6 +14,8 @@ import orjson
 from flowlatch.server.answers import Answer, Refused, failed, refused
 from flowlatch.server.auth import Gate
 from flowlatch.server.body import MAX_BODY, read_body
+from flowlatch.server.compression import compressed, is_wanted
+from flowlatch.server.connection import ANSWER
 from flowlatch.server.documents import DocumentRefused
 from flowlatch.server.execute import execute, prepare
 from flowlatch.server.faults import Fault, last_resort
@@ -28,6 +30,7 @@ GRAPHQL_PATHS = ("/", "/graphql", "/graphql/")
 MAX_HEADERS = 16 * 1024
 MAX_AT_WORK = 64
 BODY_S = 30.0
+COMPRESSED = ((b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
 CLOSE = ((b"connection", b"close"),)
 MAX_DRAINED = 4 * MAX_BODY
 """A body a little too large is read to its end and thrown away, or its sender would see a reset and no answer."""
@@ -41,8 +44,10 @@ Headers = dict[str, str]
 class App:
     """The ASGI application in front of one service."""
 
-    def __init__(self, service: Service, gate: Gate) -> None:
+    def __init__(self, service: Service, gate: Gate, *, compress: bool = False) -> None:
+        """`compress`: answers leave this machine, so those of clients that understand it are compressed."""
         self.service = service
+        self._compress = compress
         self.gate = gate
         self.feed = Feed(service)
         self.metrics = Metrics(service, self.feed)
@@ -75,7 +80,11 @@ class App:
         except Refused as problem:
             status = 200 if problem.status == 401 and scope["path"] in GRAPHQL_PATHS else problem.status
             answer, extra = refused_answer(problem, status), problem.headers
-        await _reply(send, answer, extra, head=scope["method"] == "HEAD")
+        if self._compress and is_wanted(headers):
+            body = await compressed(answer.body)
+            if body is not answer.body:
+                answer, extra = Answer(answer.status, body), (*extra, *COMPRESSED)
+        await _reply(scope.get(ANSWER), send, answer, extra, head=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
@@ -170,8 +179,9 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _reply(send: Send, answer: Answer, extra: tuple[tuple[bytes, bytes], ...], *, head: bool) -> None:
-    is_text = answer.body[:1] not in (b"{", b"[")
+async def _reply(write: Any, send: Send, answer: Answer, extra: tuple[tuple[bytes, bytes], ...], *, head: bool) -> None:
+    """Send an answer, at once by `write` where the connection has that (`connection.ANSWER`)."""
+    is_text = answer.body[:1] not in (b"{", b"[", b"\x1f")
     kind = b"text/plain; version=0.0.4; charset=utf-8" if is_text else b"application/json"
     headers = [
         (b"content-type", kind),
@@ -179,5 +189,7 @@ async def _reply(send: Send, answer: Answer, extra: tuple[tuple[bytes, bytes], .
         (b"cache-control", b"no-store"),
         *extra,
     ]
+    if write is not None and write(answer.status, headers, b"" if head else answer.body):
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -155,6 +155,7 @@ async def _serve_store(options: ServeOptions, directory: Path, listening: socket
             frozenset(options.allow_origins),
             read_tokens(token_file) if token_file else None,
         ),
+        compress=options.public,
     )
     server = _Server(
         uvicorn.Config(

@@ -51,6 +51,8 @@ class Reading(Generic[T]):
             return _too_slow()
         if code == sqlite3.SQLITE_TOOBIG:
             return too_large()
+        if code == sqlite3.SQLITE_ERROR and "parser stack overflow" in str(error):
+            return _too_deep()
         return as_refusal(error) or error
 
     def stop(self) -> None:
@@ -114,6 +116,11 @@ def limit_length(connection: sqlite3.Connection, limit_bytes: int) -> None:
 def too_large() -> Refusal:
     """Return the refusal of an answer that has too many bytes."""
     return Refusal("LIMIT", "the answer is too large: ask for fewer rows with limit and offset, or for fewer fields")
+
+
+def _too_deep() -> Refusal:
+    """SQLite reads about five lists within lists."""
+    return Refusal("LIMIT", "the query is nested too deeply for the database: ask for fewer levels of lists at once")
 
 
 def _too_slow() -> Refusal:
