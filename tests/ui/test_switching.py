@@ -10,6 +10,7 @@ import pytest
 
 from flowlatch.ui.screens.connections import ConnectionsScreen
 from flowlatch.ui.screens.runs import RunsScreen
+from flowlatch.ui.switching import ANSWER_WITHIN_S
 from tests.support.dashboard import Deck, dashboard
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually_async
@@ -53,14 +54,16 @@ async def test_a_dead_server_is_told_and_a_live_one_shown(
         before = deck.app.session
         assert not deck.app.screen.has_class("production")
         await goes_to(deck, 2)
-        await eventually_async(lambda: any("still on" in toast for toast in deck.toasts), what="why not")
+        await eventually_async(
+            lambda: any("still on" in toast for toast in deck.toasts), 2 * ANSWER_WITHIN_S, "why not"
+        )
         said = next(toast for toast in deck.toasts if "still on" in toast)
         assert said.startswith("dead: ")
         assert "refused" in said or "no answer" in said
         assert deck.app.session is before
         await deck.shows("amber-lynx", "● live")
         await goes_to(deck, 3)
-        await deck.shows("calm-otter", "prod", "PROD")
+        await deck.shows("calm-otter", "prod", "PROD", deadline_s=ANSWER_WITHIN_S)
         await deck.hides("amber-lynx")
         screen = await deck.screen(RunsScreen)
         assert screen.has_class("production")
@@ -71,5 +74,5 @@ async def test_a_dead_server_is_told_and_a_live_one_shown(
         wire.create_run(wire.create_flow("etl"), flow_run_name="odd-wren")
         await deck.shows("odd-wren")
         await goes_to(deck, 1)
-        await deck.shows("amber-lynx")
+        await deck.shows("amber-lynx", deadline_s=ANSWER_WITHIN_S)
         await deck.hides("PROD")
