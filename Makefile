@@ -62,6 +62,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.startup
 	$(BIN)/python -m tests.bench.server
 	$(BIN)/python -m tests.bench.live
+	$(BIN)/python -m tests.bench.moving
+	$(BIN)/python -m tests.bench.deck
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.screenshots

@@ -245,8 +245,8 @@ def edited(terminal: Terminal, samples: int, taken: Taken) -> None:
 
         taken.add("`e` → the form", pressed(terminal, ["e"], lambda terminal: "will do" in terminal.text))
         while f"(•) {name}" not in terminal.text:
-            terminal.press("right")
-            rest(terminal)
+            before = terminal.text
+            pressed(terminal, ["right"], lambda terminal, before=before: terminal.text != before)  # type: ignore[misc]
         taken.add("`ctrl+s` → the list with the new state", pressed(terminal, ["ctrl+s"], is_set))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -168,6 +169,7 @@ def lines(here: Place) -> list[Figure]:
 async def follow(here: Place, flow_id: str) -> tuple[str, list[Figure]]:
     """Follow the log of a run in a dashboard while the runner writes it."""
     async with dashboard(here.server, size=(COLUMNS, ROWS)) as deck:
+        gc.freeze()  # as `ui.launch.settling` does
         before, burnt = resident_mib(os.getpid()), cpu_s(here.server.pid)
         run_id = await asyncio.to_thread(here.wire.create_run, flow_id, parameters={"count": LINES})
         screen = RunScreen(deck.app.session, RunId(run_id), "logs")

@@ -9,17 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import random
-import tempfile
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.bench.fill import fill
+from tests.bench.place import filled_server
 from tests.bench.report import Figure, median, quantile, show
 from tests.bench.startup import COLUMNS, ROWS, cpu_s, newest_names, resident_mib, wait_any
 from tests.support.pty import Terminal, flowlatch
@@ -37,15 +33,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="seconds of a moving list (60)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="flowlatch-bench-") as name:
-        directory = Path(name)
-        fill(directory / "data", arguments.runs, random.Random(1), datetime.now(UTC))
-        with ServerProcess(directory, "--no-scheduler") as server:
-            figures = asyncio.run(pushed(server))
-            with Terminal(flowlatch(), columns=COLUMNS, rows=ROWS, env=server.env()) as terminal:
-                wait_any(terminal, newest_names(server))
-                terminal.read_for(3)
-                figures += [*repainted(server, terminal), *moving(server, terminal, arguments.seconds)]
+    with filled_server(arguments.runs) as server:
+        figures = asyncio.run(pushed(server))
+        with Terminal(flowlatch(), columns=COLUMNS, rows=ROWS, env=server.env()) as terminal:
+            wait_any(terminal, newest_names(server))
+            terminal.read_for(3)
+            figures += [*repainted(server, terminal), *moving(server, terminal, arguments.seconds)]
     show(f"Changes seen elsewhere, {arguments.runs:,} runs, {COLUMNS}×{ROWS}", figures, as_json=arguments.json)
 
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import subprocess
 import sys
-import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench.fill import fill
+from tests.bench.place import filled_server
 from tests.bench.report import Figure, median, show
 from tests.support.pty import Terminal, flowlatch
 from tests.support.server import ServerProcess, clean_environment
@@ -36,18 +33,15 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of watching an idle list (60)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="flowlatch-bench-") as name:
-        directory = Path(name)
-        fill(directory / "data", arguments.runs, random.Random(1), datetime.now(UTC))
-        with ServerProcess(directory, "--no-scheduler") as server:
-            figures = [*commands(directory, arguments.repeat), *frames(server, arguments.repeat)]
-            figures += [*keys(server), *idle(server, arguments.idle)]
+    with filled_server(arguments.runs) as server:
+        figures = [*commands(server.home, arguments.repeat), *frames(server, arguments.repeat)]
+        figures += [*keys(server), *idle(server, arguments.idle)]
     show(f"Start, keys and rest, {arguments.runs:,} runs, {COLUMNS}×{ROWS}", figures, as_json=arguments.json)
 
 
-def commands(directory: Path, repeat: int) -> list[Figure]:
+def commands(home: Path, repeat: int) -> list[Figure]:
     """Return how long `--version` and `--help` take, against a bare interpreter."""
-    env = clean_environment(directory / "home")
+    env = clean_environment(home)
     kinds = {"bare interpreter": [sys.executable, "-c", "pass"]}
     kinds |= {f"flowlatch {option}": flowlatch(option) for option in ("--version", "--help")}
     taken: dict[str, list[float]] = {name: [] for name in kinds}
