@@ -314,11 +314,12 @@ async def test_a_filter_with_a_mistake_never_shows_all_runs(deck: Deck) -> None:
     await eventually_async(lambda: listed(deck) == ["calm-otter"])
     bar = home(deck).query_one(FilterBar)
     await deck.press("slash", "ctrl+u")
+    await eventually_async(lambda: len(listed(deck)) == 5, what="the list of what is typed so far: nothing")
     await deck.write("state:faild")
     await deck.press("enter")
     await deck.shows("did you mean state:failed?")
     assert bar.is_open
-    assert listed(deck) == ["calm-otter"]
+    await eventually_async(lambda: listed(deck) == ["calm-otter"], what="the list before it")
 
 
 async def test_the_prompt_takes_every_letter_as_text(deck: Deck) -> None:

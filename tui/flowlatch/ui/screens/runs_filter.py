@@ -7,7 +7,7 @@ from textual.timer import Timer
 
 from flowlatch.config import places
 from flowlatch.errors import BadInput
-from flowlatch.model.filter import format_filter, with_states
+from flowlatch.model.filter import Parsed, format_filter, with_states
 from flowlatch.model.query import Sort, SortKey
 from flowlatch.ui.screens.menu import Choice, MenuScreen
 from flowlatch.ui.screens.runs_base import SORT_WORDS, RunsBase
@@ -61,16 +61,20 @@ class RunsFiltering(RunsBase):
         is_unfinished = ":" in last and not text.endswith(" ")
         parsed = self._parse(text)
         if not is_unfinished and not parsed.problems and self.query_one(FilterBar).is_open:
-            self.parsed = parsed
-            self.list.ask(parsed.query)
-            self.restyle()
+            self._look_at(parsed)
+
+    def _look_at(self, parsed: Parsed) -> None:
+        self.parsed = parsed
+        self.list.ask(parsed.query)
+        self.restyle()
 
     def on_filter_bar_accepted(self, message: FilterBar.Accepted) -> None:
-        """Take the filter; one that cannot be read whole stays open, so that a typo never shows all runs."""
+        """Take the filter; one that cannot be read whole stays open, over the list before it: never over all runs."""
         self._stop_typing()
         parsed = self._parse(message.text)
         if parsed.problems:
             self.query_one(FilterBar).complain(parsed.problems[0])
+            self._look_at(self._parse(self.filter_text))  # a pause while typing may have shown something else
             return
         self.table.focus()
         self.set_filter(message.text)
