@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from textual.content import Content
 
+from flowlatch.ui.screens.cancel import CancelScreen
 from flowlatch.ui.screens.confirm import ConfirmScreen
+from flowlatch.ui.screens.retry import RetryScreen
 from flowlatch.ui.screens.run import RunScreen
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.too_small import LEAST, TooSmallScreen, is_too_small
@@ -79,3 +81,20 @@ async def test_what_was_opened_over_the_cover_does_not_leave_it_behind(deck: Dec
     await deck.screen(RunsScreen)
     await deck.shows("amber-lynx")
     assert covers(deck) == [False, False]
+
+
+async def test_the_answers_to_a_question_are_in_sight_in_the_least_window(server: ServerProcess) -> None:
+    wire = server.wire()
+    parameters = {"day": "2026-11-22", "note": "as long as a note can be that somebody has written about a run " * 3}
+    labels = [f"label-{number}" for number in range(20)]
+    wire.create_run(wire.create_flow("etl-orders"), flow_run_name="amber-lynx", parameters=parameters, labels=labels)
+    async with dashboard(server, size=(LEAST.width, LEAST.height)) as deck:
+        await deck.shows("amber-lynx")
+        for key, kind, yes in (("R", RetryScreen, "Create a new run"), ("x", CancelScreen, "Cancel the run")):
+            await deck.press(key)
+            await deck.screen(kind)
+            await deck.shows("amber-lynx", yes)
+            (line,) = [line for line in deck.text.splitlines() if yes in line]
+            assert " No " in line
+            await deck.press("escape")
+            await deck.screen(RunsScreen)

@@ -6,6 +6,7 @@ from abc import abstractmethod
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
@@ -26,7 +27,7 @@ class RunQuestion(Question[None]):
     """Base of the questions. Subclasses give the words and `act`, which ends in an outcome."""
 
     DEFAULT_CSS = """
-    RunQuestion #words { margin: 1 0 0 0; }
+    RunQuestion #told { height: auto; max-height: 40vh; margin: 1 0 0 0; }
     RunQuestion #meanwhile, RunQuestion #result { display: none; margin: 1 0 0 0; }
     RunQuestion #meanwhile.-shown, RunQuestion #result.-shown { display: block; }
     """
@@ -58,7 +59,7 @@ class RunQuestion(Question[None]):
         """The run, what yes does, the buttons."""
         head = Content.assemble((run_title(self.run_shown), "bold"), "\n", now_line(self.base, self.session.local_zone))
         yield Static(head, markup=False)
-        yield Static(self.words(), id="words", markup=False)
+        yield VerticalScroll(Static(self.words(), id="words", markup=False), can_focus=False, id="told")
         yield Static(Content(""), id="meanwhile", markup=False)
         yield Static(Content(""), id="result", markup=False)
         yield from self.answers("No", self.yes_words)
