@@ -16,6 +16,7 @@ from flowlatch.keymap import CHARACTERS, DEFAULT_KEYS, FORBIDDEN, PLACES, checke
 from flowlatch.looks import LOOKS, look_named
 from flowlatch.ui import keys
 from flowlatch.ui.themes import THEMES
+from flowlatch.ui.widgets.state_tabs import TABS
 
 
 def parts() -> list[type[DOMNode]]:
@@ -32,6 +33,11 @@ def test_each_action_has_its_words_and_each_theme_its_colours() -> None:
     assert list(keys.all_keys()) == list(DEFAULT_KEYS)
     assert list(THEMES) == list(LOOKS)
     assert look_named("color-blind") == "colour-blind"
+
+
+def test_the_help_names_the_state_tabs() -> None:
+    assert [tab.title for tab in TABS] == list(keys.TAB_TITLES)
+    assert keys.STATE_TABS[3].tooltip == "State tab 4: Failed"
 
 
 def test_no_key_is_one_that_does_not_arrive() -> None:

@@ -51,9 +51,10 @@ SAVED_FILTERS = _key("saved_filters", "Saved", "Saved filters: take one, save th
 ORDER = _key("order", "Order", "Choose the column to order by")
 REVERSE_ORDER = _key("reverse_order", "Reverse", "Reverse the order")
 FAULTS = _key("faults", "Faults", "Show only runs that failed or are late, and again to return")
+TAB_TITLES = ("All", "Running", "Late", "Failed", "Scheduled", "Success", "Cancelled", "Pending", "Faults")
 STATE_TABS = tuple(
-    _key(f"state_tab_{number}", f"Tab {number}", f"State tab {number}", call=f"state_tab({number})")
-    for number in range(1, 10)
+    _key(f"state_tab_{number}", f"Tab {number}", f"State tab {number}: {title}", call=f"state_tab({number})")
+    for number, title in enumerate(TAB_TITLES, 1)
 )
 
 COMMAND = _key("command", "Cmd", "Type a command, with completion and history", show=True)
