@@ -30,7 +30,7 @@ class Family:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.name = f"parent-{uuid4().hex[:8]}"
+        self.name = f"up-{uuid4().hex[:8]}"
         self.flow = wire.create_flow(self.name, tasks=["extract", "start_load"])
         self.parent = wire.create_run(self.flow, flow_run_name="amber-lynx")
         wire.create_run(self.flow, flow_run_name="calm-otter")
@@ -127,7 +127,7 @@ async def test_a_clone_names_what_it_was_made_from(deck: Deck, family: Family) -
     run = await deck.app.session.backend.run(RunId(family.parent))
     deck.app.post_message(OpenCreate(None, run))
     form = await deck.screen(CreateScreen)
-    await deck.shows(f"clone-{family.parent[:4]}…")
+    await deck.shows(f"clone-{family.parent[:4]}…", f"[ {family.name}", "]  v1")
     await deck.press("ctrl+s")
     await deck.screen(CreatedScreen)
     copies = [each for each in await deck.app.session.backend.relatives(run) if each.how is How.CLONE]

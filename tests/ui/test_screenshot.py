@@ -46,8 +46,8 @@ async def test_the_list_is_written_as_it_is_seen(
     flow = f"shot-{uuid4().hex[:8]}"
     await asyncio.to_thread(lambda: shared_wire.create_run(shared_wire.create_flow(flow), flow_run_name=HOSTILE))
     file = tmp_path / "list.svg"
-    async with dashboard(shared_server, size=(120, 40)) as deck:
-        await deck.shows(flow)
+    async with dashboard(shared_server, size=(120, 40), filter=f"flow:{flow}") as deck:
+        await deck.shows(f"{flow} / ")
         await deck.press("colon")
         await deck.write("screenshot")
         await deck.press("enter")
