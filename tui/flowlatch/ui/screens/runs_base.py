@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from textual import events
@@ -12,7 +13,7 @@ from textual.content import Content
 
 from flowlatch.live.link import ReloadReason
 from flowlatch.live.run_list import RunList
-from flowlatch.live.session import Session, TimeStyle
+from flowlatch.live.session import Session, TimeStyle, utc_now
 from flowlatch.live.tally import Tally
 from flowlatch.live.views import View, load_view, save_view
 from flowlatch.model.filter import Parsed, parse_filter
@@ -48,6 +49,13 @@ SORT_WORDS = {
 def pane_width(width: int) -> int:
     """Return the cells of the pane on a screen of so many."""
     return max(min(width * 42 // 100, 80), 46)
+
+
+@cache
+def _tab_states() -> list[tuple[tuple[str, ...], tuple[str, ...], bool]]:
+    """Return what each tab asks for: states, states left out, late runs."""
+    queries = [parse_filter(f"state:{tab.states}" if tab.states else "", utc_now()).query for tab in TABS]
+    return [(query.states, query.not_states, query.late) for query in queries]
 
 
 class RunsBase(Taking[None]):
@@ -236,10 +244,10 @@ class RunsBase(Taking[None]):
         board = self.list.board
         self.table.line.times = self._times()
         self.table.show(board.window, changed=patched, empty_text=self._empty_text())
-        names = sorted({row.flow_name for row in board.window.rows if row.flow_name})
-        labels = sorted({label for row in board.window.rows for label in row.labels})
-        bar = self.query_one(FilterBar)
-        bar.flows, bar.labels = names, labels
+        if not patched:  # other rows, not only newer ones
+            bar = self.query_one(FilterBar)
+            bar.flows = sorted({row.flow_name for row in board.window.rows if row.flow_name})
+            bar.labels = sorted({label for row in board.window.rows for label in row.labels})
         if board.is_loaded and not self.tally.counts:
             self.tally.refresh()
         self.show_counts()
@@ -272,11 +280,8 @@ class RunsBase(Taking[None]):
     def active_tab(self) -> int | None:
         """Return the tab that the filter's states stand for, None when it is none of them."""
         query = self.parsed.query
-        for index, tab in enumerate(TABS):
-            same = parse_filter(f"state:{tab.states}" if tab.states else "", self.session.now()).query
-            if (query.states, query.not_states, query.late) == (same.states, same.not_states, same.late):
-                return index
-        return None
+        asked = (query.states, query.not_states, query.late)
+        return next((index for index, states in enumerate(_tab_states()) if states == asked), None)
 
     def _summary(self) -> Content:
         board, sort = self.list.board, self.parsed.query.sort

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from itertools import zip_longest
 
 from textual.content import Content
+from textual.geometry import Region
 from textual.timer import Timer
-from textual.widgets import Static
+from textual.widget import Widget
 
 from flowlatch.live.detail import Part, RunDetail
 from flowlatch.live.session import Session
@@ -36,7 +38,7 @@ LABEL_WIDTH = 8
 _LEVELS = {"ERROR": "$state-failed", "CRITICAL": "$state-failed", "WARNING": "$state-late", "DEBUG": "$faint"}
 
 
-class SidePane(Static):
+class SidePane(Widget):
     """Shows the run under the cursor: at once what the row tells, the rest once the cursor rests on it."""
 
     DEFAULT_CSS = """
@@ -44,12 +46,13 @@ class SidePane(Static):
     """
 
     def __init__(self, session: Session, *, id: str | None = None) -> None:
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id)
         self._session = session
         self._row: FlowRun | None = None
         self._detail: RunDetail | None = None
         self._timer: Timer | None = None
-        self._shown: Content | None = None
+        self._lines: list[Content] = []
+        self._is_due = False
 
     def look_at(self, row: FlowRun | None) -> None:
         """Show another run, or a newer row of the same."""
@@ -104,20 +107,37 @@ class SidePane(Static):
             self._timer = self.set_timer(REST_S, self._look_closer)
 
     def repaint(self) -> None:
-        """Write the pane; nothing is painted when it says what it said."""
+        """Write the pane soon: once, however many reasons come at once."""
+        if not self._is_due:
+            self._is_due = True
+            self.call_later(self._write)
+
+    def _write(self) -> None:
+        """Write the lines that say something else now."""
+        self._is_due = False
         size = self.content_size
         if not self.display or size.width < 10:
             return
-        text = pane(self._row, self._detail, self._session, width=size.width, height=size.height)
-        if self._shown is None or (text.plain, text.spans) != (self._shown.plain, self._shown.spans):
-            self._shown = text
-            self.update(text, layout=False)  # its size does not follow its text; a layout would repaint the screen
+        old, self._lines = self._lines, pane(self._row, self._detail, self._session, size.width, size.height)
+        top, width = self.gutter.top, self.size.width
+        pairs = enumerate(zip_longest(old, self._lines))
+        regions = [Region(0, top + y, width, 1) for y, (before, now) in pairs if _differ(before, now)]
+        if regions:
+            self.refresh(*regions)
+
+    def render(self) -> Content:
+        """Give the lines."""
+        return Content("\n").join(self._lines)
 
 
-def pane(row: FlowRun | None, detail: RunDetail | None, session: Session, *, width: int, height: int) -> Content:
-    """Return the pane's text in `width` cells and at most `height` lines."""
+def _differ(one: Content | None, other: Content | None) -> bool:
+    return one is None or other is None or (one.plain, one.spans) != (other.plain, other.spans)
+
+
+def pane(row: FlowRun | None, detail: RunDetail | None, session: Session, width: int, height: int) -> list[Content]:
+    """Return the pane's lines in `width` cells, at most `height` of them."""
     if row is None:
-        return Content.styled("no run here", "$muted")
+        return [Content.styled("no run here", "$muted")]
     is_same = detail is not None and detail.run_id == row.id
     whole = detail.run if detail and is_same and detail.run else row
     newest = whole if whole.version >= row.version else row
@@ -127,7 +147,7 @@ def pane(row: FlowRun | None, detail: RunDetail | None, session: Session, *, wid
         lines += _history(detail, session, width)
         room = height - len(lines) - 1
         lines += _logs(detail, session, width, room)
-    return Content("\n").join(lines[:height])
+    return lines[:height]
 
 
 def _title(row: FlowRun, width: int) -> Content:
