@@ -106,6 +106,8 @@ def test_no_colour_code_is_written_and_what_is_selected_is_reversed(few_runs: Se
         few_runs.kill()
         terminal.wait_for("OFFLINE", START_S)
         assert "OFFLINE" in reversed_text(terminal, line_with(terminal, "OFFLINE"))
+        terminal.press("ctrl+c", "ctrl+c")
+        assert terminal.wait_ended(START_S) == 0
         written = looks(bytes(terminal.raw))
     assert written & COLOURS == set()
     assert {1, 2, 7} <= written

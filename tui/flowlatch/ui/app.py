@@ -156,10 +156,9 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
             error = error.error
         name = type(error).__name__ if error else "unknown"
         log.critical("fatal: %s", "".join(traceback.format_exception(error)) if error else name)
-        where = self.state_dir / "flowlatch.log"
-        self._exit_renderables.append(
-            Text(f"flowlatch ended by an error of its own ({name}). Details: {one_line(where)}")
-        )
+        if not self._exit_renderables:  # what fails in its wake is for the log
+            where = one_line(self.state_dir / "flowlatch.log")
+            self._exit_renderables.append(Text(f"flowlatch ended by an error of its own ({name}). Details: {where}"))
         self._close_messages_no_wait()
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
