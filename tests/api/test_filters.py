@@ -102,3 +102,5 @@ def test_every_order_is_total(key: SortKey, descending: bool) -> None:
     assert order[-1] == {"id": direction}
     column = order[0]["flow"]["name"] if key is SortKey.FLOW else order[0][str(key)]
     assert column.startswith(direction)
+    within = [{"scheduled_start_time": direction}] if key is SortKey.STATE else []
+    assert order[1:-1] == within, "in the direction of the state: our server has an index for both"

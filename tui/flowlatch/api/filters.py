@@ -56,11 +56,12 @@ def where(query: RunQuery, now: datetime) -> Where:
 
 
 def order_by(sort: Sort) -> list[dict[str, Any]]:
-    """Return the order, made total by the run id."""
+    """Return the order, made total by the run id; within a state by start, as our server has an index for it."""
     direction = "desc" if sort.descending else "asc"
     first = "desc_nulls_last" if sort.descending and sort.key in _NULLABLE else direction
     column: dict[str, Any] = {"flow": {"name": first}} if sort.key is SortKey.FLOW else {str(sort.key): first}
-    return [column, {"id": direction}]
+    within = [{str(SortKey.START): direction}] if sort.key is SortKey.STATE else []
+    return [column, *within, {"id": direction}]
 
 
 def escaped(text: str) -> str:

@@ -336,7 +336,7 @@ def sort_value(run: FlowRun, query: RunQuery) -> object:
         case SortKey.CREATED:
             return run.created
         case SortKey.STATE:
-            return run.state
+            return (run.state, run.scheduled_start_time)
         case SortKey.FLOW:
             return run.flow_name
         case SortKey.NAME:
