@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
-from flowlatch.live.detail import RunDetail
-from flowlatch.model.run import TaskRun
+from flowlatch.model.run import TaskEdge, TaskRun
 from flowlatch.text import DETAIL_LIMIT, one_line
 from flowlatch.ui.format import duration, foreign_content, state_content
 from flowlatch.ui.screens.times import Times
@@ -14,14 +15,16 @@ from flowlatch.ui.widgets.task_links import Node, graph, neighbours
 MESSAGE_LINES = 3
 
 
-def task_detail(task: TaskRun, detail: RunDetail, times: Times, width: int) -> Content:
-    """Return state, times and message of a task, and the graph around it where it has neighbours."""
-    tasks: dict[str, Node] = {}
-    for each in detail.tasks:
-        if each.task_slug not in tasks or each.map_index < 0:
-            tasks[each.task_slug] = Node(_name(each), each.state)
+def task_detail(
+    task: TaskRun, whole: Sequence[TaskRun], edges: Sequence[TaskEdge], times: Times, width: int
+) -> Content:
+    """Return state, times and message of a task, and the graph around it where it has neighbours.
+
+    `whole` has one task run for each task of the flow: not the thousands that a mapped one may have as children.
+    """
+    tasks = {each.task_slug: Node(_name(each), each.state) for each in whole}
     here = Node(_name(task) + (f" [{task.map_index}]" if task.map_index >= 0 else ""), task.state)
-    before, after = neighbours(task.task_slug, detail.edges, tasks)
+    before, after = neighbours(task.task_slug, edges, tasks)
     lines = [_head(task, here, times), *_message(task, width)]
     if before or after:
         lines += graph(here, before, after, width)

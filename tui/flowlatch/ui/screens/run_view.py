@@ -260,7 +260,7 @@ class RunView(Taking[None]):
 
     def _show_states(self, name: str, times: Times) -> None:
         states = self.query_one(name, HistoryList)
-        states.empty_text = self._nothing(Part.HISTORY, HistoryList.empty_text)
+        states.empty_text = self._nothing(Part.HISTORY, HistoryList.nothing)
         states.show(self.detail.history, times.brief, who=self._who())
 
     def _nothing(self, part: Part, words: str) -> str:
@@ -281,10 +281,11 @@ class RunView(Taking[None]):
         self._paint_task(times)
 
     def _paint_task(self, times: Times) -> None:
-        shown, chosen = self.query_one("#task-detail", Static), self.query_one("#task-list", TaskView).chosen
+        shown, view = self.query_one("#task-detail", Static), self.query_one("#task-list", TaskView)
+        chosen, whole = view.chosen, [row.task for row in view.tasks]
         shown.display = chosen is not None
         if chosen is not None:
-            shown.update(task_detail(chosen, self.detail, times, max(self.size.width - 2, 20)))
+            shown.update(task_detail(chosen, whole, self.detail.edges, times, max(self.size.width - 2, 20)))
 
     def _who(self) -> Callable[[str | None], str] | None:
         """Return how an actor is written; None where the server does not record it."""
