@@ -72,8 +72,10 @@ def walk_every_screen(terminal: Terminal) -> dict[str, str]:
     """Visit the main screens over the runs that hold the most; return what each showed."""
     shown = {"list": terminal.text}
     for row in range(2):
-        shown[f"run {row}"] = turn(terminal, "enter")
-        for tab in ("history", "logs", "tasks", "parameters", "raw"):
+        turn(terminal, "enter")
+        terminal.wait_for("labels", START_S)  # the last of its facts, which come after the frame
+        shown[f"run {row}"] = settle(terminal)
+        for tab in ("history", "logs", "tasks", "related", "parameters", "raw"):
             shown[f"run {row} {tab}"] = turn(terminal, "]")
         turn(terminal, "escape")
         terminal.press("j")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from flowlatch.model.state import State
 from flowlatch.text import one_line
@@ -18,7 +19,8 @@ ROOM_FOR_WHO = 70
 class HistoryList(LineView):
     """The states of a run under a cursor."""
 
-    empty_text = "no states yet"
+    nothing: ClassVar[str] = "no states yet"
+    """To be said once it is known that there are none."""
 
     def __init__(self, *, id: str | None = None, limit: int | None = None) -> None:
         super().__init__(id=id)
