@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from flowlatch.server.answers import Answer, Refused, failed, refused
 from flowlatch.server.auth import Gate
 from flowlatch.server.body import MAX_BODY, read_body
 from flowlatch.server.compression import compressed, is_wanted
-from flowlatch.server.connection import ANSWER
+from flowlatch.server.connection import ANSWER, BODY
 from flowlatch.server.documents import DocumentRefused
 from flowlatch.server.execute import execute, prepare
 from flowlatch.server.faults import Fault, last_resort
@@ -87,14 +88,14 @@ class App:
         await _reply(scope.get(ANSWER), send, answer, extra, head=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS:
             raise Refused(431, "LIMIT", f"headers may have at most {MAX_HEADERS} bytes")
         self.gate.check_place(headers)
         path, method = scope["path"], scope["method"]
         if path in GRAPHQL_PATHS:
             if method != "POST":
                 raise Refused(405, "METHOD_NOT_ALLOWED", "GraphQL is asked by POST", [(b"allow", b"POST")])
-            return await self._graphql(headers, receive)
+            return await self._graphql(headers, scope.get(BODY), receive)
         if path not in ("/health", "/.well-known/apollo/server-health", "/metrics"):
             raise Refused(404, "NOT_FOUND", "nothing is here; GraphQL is at /graphql")
         if method not in ("GET", "HEAD"):
@@ -106,15 +107,13 @@ class App:
             return Answer(200, self.metrics.text())
         return Answer(200, orjson.dumps({"status": "pass"}))
 
-    async def _graphql(self, headers: Headers, receive: Receive) -> Answer:
+    async def _graphql(self, headers: Headers, whole: Callable[[], bytes | None] | None, receive: Receive) -> Answer:
         self.gate.check_form(headers)
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Refused(415, "BAD_REQUEST", "the body must not be compressed")
-        try:
-            async with asyncio.timeout(BODY_S):
-                raw = await _body(headers, receive)
-        except TimeoutError:
-            raise Refused(400, "BAD_REQUEST", f"the body did not arrive within {BODY_S:g} s", CLOSE) from None
+        raw = whole() if whole is not None else None
+        if raw is None or len(raw) > MAX_BODY:
+            raw = await _body_in_time(headers, receive)
         name = self.gate.check_token(headers.get("authorization"))
         body = read_body(raw)
         async with self._at_work:
@@ -152,6 +151,14 @@ def refused_answer(problem: Refused, status: int) -> Answer:
         error = {"message": str(problem), "path": [], "extensions": {"code": problem.code}}
         return Answer(status, orjson.dumps({"errors": [error], "data": None}))
     return refused(status, problem.code, str(problem))
+
+
+async def _body_in_time(headers: Headers, receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await _body(headers, receive)
+    except TimeoutError:
+        raise Refused(400, "BAD_REQUEST", f"the body did not arrive within {BODY_S:g} s", CLOSE) from None
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:

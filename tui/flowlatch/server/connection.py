@@ -14,6 +14,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 ANSWER = "flowlatch.answer"
 """Key of the scope: a function that takes status, headers and body of a whole answer; see `Connection._answer`."""
+BODY = "flowlatch.body"
+"""Key of the scope: a function that gives the body of the request if all of it is there, else None."""
 _CLOSE = b"connection: close\r\n"
 
 MAX_HEAD = 64 * 1024
@@ -77,6 +79,7 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Start the work of a request and know it; the application may answer as a whole (`ANSWER`)."""
         cycle.scope[ANSWER] = partial(self._answer, cycle)
+        cycle.scope[BODY] = lambda: None if cycle.more_body else bytes(cycle.body)
         self._task = self.loop.create_task(cycle.run_asgi(app))
         self._task.add_done_callback(self.tasks.discard)
         self.tasks.add(self._task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from flowlatch.server.conditions import stored_id
@@ -10,6 +11,7 @@ from flowlatch.store.base import Origin, Refusal
 
 ACTOR_LIMIT = 200
 """Bytes of X-Flowlatch-Actor in UTF-8, decoded."""
+_TELLING = ("x-flowlatch-actor", "x-prefect-agent-id", "x-prefect-core-version", "x-prefect-tenant-id")
 
 
 def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -22,27 +24,30 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def origin_of(headers: Mapping[str, str], token_name: str | None) -> Origin:
     """Return who asks, as operations see it. Headers that are no ids are left out: old clients send anything."""
-    agent_id = _id(headers.get("x-prefect-agent-id"))
+    return _origin(token_name, *(headers.get(name, "") for name in _TELLING))
+
+
+@lru_cache(maxsize=512)
+def _origin(token_name: str | None, actor: str, agent: str, core_version: str, tenant: str) -> Origin:
+    """Return who asks by these headers; the same client asks again and again."""
+    agent_id = _id(agent)
     return Origin(
-        actor=actor_of(headers, token_name) or (f"agent {agent_id}" if agent_id else None),
+        actor=token_name or _actor(actor) or (f"agent {agent_id}" if agent_id else None),
         agent_id=agent_id,
-        core_version=unquote(headers.get("x-prefect-core-version", ""))[:100] or None,
-        tenant_id=_id(headers.get("x-prefect-tenant-id")),
+        core_version=unquote(core_version)[:100] or None,
+        tenant_id=_id(tenant),
     )
 
 
-def actor_of(headers: Mapping[str, str], name: str | None) -> str | None:
-    """Return who asks: the token's name, else what the client says in X-Flowlatch-Actor, else None."""
-    if name:
-        return name
-    said = headers.get("x-flowlatch-actor", "")
+def _actor(said: str) -> str | None:
+    """Return what a client says in X-Flowlatch-Actor, else None."""
     if not said or len(said) > 3 * ACTOR_LIMIT:
         return None
     actor = unquote(said, errors="replace").replace("\0", "")
     return actor.encode("utf-8", "replace")[:ACTOR_LIMIT].decode("utf-8", "ignore") or None
 
 
-def _id(text: str | None) -> str | None:
+def _id(text: str) -> str | None:
     try:
         return stored_id(text) if text else None
     except Refusal:
