@@ -202,8 +202,8 @@ class Follow:
         now = self._clock()
         self._failures = 0
         self.link = LinkState(Phase.ONLINE, since=now, last_data_at=now)
+        self._tell(Reload(self._reason_to_load))  # first, so that rows are asked for before anything is painted
         self._tell(LinkChanged(self.link))
-        self._tell(Reload(self._reason_to_load))
 
     def _hear(self, batch: ChangeBatch) -> None:
         self._mark_alive()
