@@ -21,6 +21,9 @@ from tests.support.server import ServerProcess
 
 TABLE = [sys.executable, "-m", "tests.bench.table_app"]
 TURNS = 3
+PANE = "i"
+Turn = tuple[float, float, float]
+"""Share of a core in percent, bytes per second, moves per second."""
 NEWEST = (
     f"""{{ flow_run(order_by: [{{scheduled_start_time: desc}}, {{id: desc}}], limit: {CHANGING}) {{ id version }} }}"""
 )
@@ -36,8 +39,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     turn_s = arguments.seconds / TURNS
-    ours: list[tuple[float, float, float]] = []
-    table: list[tuple[float, float, float]] = []
+    whole: list[Turn] = []
+    bare: list[Turn] = []
+    table: list[Turn] = []
     with (
         filled_server(arguments.runs, arguments.place) as server,
         Terminal(flowlatch(), columns=COLUMNS, rows=ROWS, env=server.env()) as terminal,
@@ -46,12 +50,17 @@ def main() -> None:
         terminal.read_for(3)
         mover = Mover(server)
         for _ in range(TURNS):
-            ours.append(watched(terminal, turn_s, mover.move))
+            whole.append(watched(terminal, turn_s, mover.move))
+            terminal.press(PANE)
+            terminal.read_for(1)
+            bare.append(watched(terminal, turn_s, mover.move))
+            terminal.press(PANE)
+            terminal.read_for(1)
             with Terminal(TABLE, columns=COLUMNS, rows=ROWS, env=server.env()) as other:
                 other.wait_for("run-000")
                 other.read_for(2)
                 table.append(watched(other, turn_s, lambda: None))
-    show(f"Ten times a second, {CHANGING} rows, {COLUMNS}×{ROWS}", told(ours, table), as_json=arguments.json)
+    show(f"Ten times a second, {CHANGING} rows, {COLUMNS}×{ROWS}", told(whole, bare, table), as_json=arguments.json)
 
 
 class Mover:
@@ -72,8 +81,8 @@ class Mover:
             row["version"] += 1
 
 
-def watched(terminal: Terminal, seconds: float, move: Callable[[], None]) -> tuple[float, float, float]:
-    """Return share of a core in percent, bytes per second, and moves per second, while `move` is called at its rate."""
+def watched(terminal: Terminal, seconds: float, move: Callable[[], None]) -> Turn:
+    """Watch a terminal while `move` is called at its rate."""
     before, burnt, moves = len(terminal.raw), cpu_s(terminal.process.pid), 0
     started = time.monotonic()
     while (passed := time.monotonic() - started) < seconds:
@@ -84,16 +93,22 @@ def watched(terminal: Terminal, seconds: float, move: Callable[[], None]) -> tup
     return burnt / passed * 100, (len(terminal.raw) - before) / passed, moves / passed
 
 
-def told(ours: list[tuple[float, float, float]], table: list[tuple[float, float, float]]) -> list[Figure]:
-    """Return medians of the turns, ours against the table."""
-    mine, theirs = ([median(values) for values in zip(*turns, strict=True)] for turns in (ours, table))
-    return [
+def told(whole: list[Turn], bare: list[Turn], table: list[Turn]) -> list[Figure]:
+    """Return medians of the turns, ours with and without the side pane against the table."""
+    theirs = [median(values) for values in zip(*table, strict=True)]
+    figures = [
         Figure("DataTable of 200 rows, CPU", theirs[0], "%"),
-        Figure("dashboard, CPU (network and all)", mine[0], "%", mine[0] / theirs[0], "DataTable", "1/5"),
-        Figure("DataTable, bytes a second", theirs[1], "B"),
-        Figure("dashboard, bytes a second", mine[1], "B", mine[1] / theirs[1], "DataTable"),
-        Figure("changes of all rows a second", mine[2], "/s"),
+        Figure("the same, bytes a second", theirs[1], "B"),
     ]
+    for name, turns in (("list alone", bare), ("list and the selected run beside it", whole)):
+        cpu, written, moves = (median(values) for values in zip(*turns, strict=True))
+        goal = "1/5" if turns is bare else ""
+        figures += [
+            Figure(f"dashboard, {name}, CPU, network and all", cpu, "%", cpu / theirs[0], "DataTable", goal),
+            Figure("the same, bytes a second", written, "B", written / theirs[1], "DataTable"),
+            Figure("the same, changes of all rows a second", moves, "/s"),
+        ]
+    return figures
 
 
 if __name__ == "__main__":
