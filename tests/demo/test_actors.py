@@ -13,12 +13,14 @@ from flowlatch.api.backend import Backend
 from flowlatch.api.opener import open_backend
 from flowlatch.config import Profile, Target
 from flowlatch.demo import colleague
+from flowlatch.demo.actors import Actors
 from flowlatch.demo.flows import FLOWS, SampleFlow
 from flowlatch.demo.history import Crew, register, seed
 from flowlatch.demo.plan import OUTAGE_RUNS, OUTAGE_TROUBLE, outage, past
 from flowlatch.demo.worker import Worker
 from flowlatch.errors import VersionConflict
 from flowlatch.model.filter import parse_filter
+from flowlatch.model.kin import Relation
 from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun, NewRun, RunId
 from flowlatch.model.state import StateDraft
@@ -79,6 +81,19 @@ async def test_yesterdays_failed_runs_of_one_flow_are_there_to_be_found(backend:
     words = "state:failed since:yesterday until:today flow:etl-orders refused"
     page = await backend.page(parse_filter(words, now, zone=here.tzinfo or UTC).query)
     assert [run.state_message for run in page.rows] == [OUTAGE_TROUBLE] * OUTAGE_RUNS
+
+
+async def test_closing_the_books_starts_a_run_of_another_flow(backend: Backend, server: ServerProcess) -> None:
+    run = await started(backend, "quarter-close")
+    flow_ids = {flow.name: flow.id for flow in await backend.flows()}
+    await backend.set_state(run.id, 1, StateDraft(type="Running"))
+    await Actors(server.data, 1.0, 1)._start_child(backend, flow_ids, Random(1), run.id)
+    (child,) = await backend.relatives(await backend.run(run.id))
+    assert (child.relation, child.run.flow_name) == (Relation.CHILD, "report-eu")
+    (parent,) = await backend.relatives(await backend.run(child.run.id))
+    assert (parent.relation, parent.run.id, parent.task) == (Relation.PARENT, run.id, "reconcile")
+    assert [task.state for task in await backend.task_runs(run.id)] == ["Success", "Pending", "Pending"]
+    assert child.run.name in (await backend.logs(run.id))[-1].message
 
 
 async def test_a_worker_brings_a_run_to_its_end_with_tasks_and_logs(backend: Backend) -> None:

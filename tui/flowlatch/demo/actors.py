@@ -14,12 +14,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from flowlatch.api.backend import Backend
 from flowlatch.api.opener import open_backend
 from flowlatch.config import Profile, Target
 from flowlatch.demo import colleague
-from flowlatch.demo.documents import create_runs, task_runs
+from flowlatch.demo.documents import create_runs, set_task_states, task_runs, write_logs
 from flowlatch.demo.flows import CHILD_FLOW, COLLEAGUE_FLOW, FLOWS, SampleFlow, run_name
 from flowlatch.demo.history import Crew, FlowIds, register, seed
 from flowlatch.demo.history import inputs as inputs_of
@@ -146,11 +147,21 @@ class Actors:
             await mira.aclose()
 
     async def _start_child(self, backend: Backend, flow_ids: FlowIds, random: Random, parent: RunId) -> None:
-        """Let the first task start a run of another flow, under its own id as the real client does."""
+        """Let the first task start a run of another flow, under its own id as the real client does, and end."""
         flow = next(flow for flow in FLOWS if flow.name == CHILD_FLOW)
-        tasks = (await task_runs(backend, [parent]))[parent]
-        child = new_run(flow, flow_ids, random, await backend.server_now())
-        await backend.create_run(child.model_copy(update={"idempotency_key": next(iter(tasks.values()))}))
+        slug, task_id = next(iter((await task_runs(backend, [parent]))[parent].items()))
+        await set_task_states(backend, [_task(task_id, 0, "Running", "Running")])
+        now = await backend.server_now()
+        child = new_run(flow, flow_ids, random, now).model_copy(update={"idempotency_key": task_id})
+        created = await backend.create_run(child)
+        said = (f"Task '{slug}': starting task run", f"Created flow run '{child.flow_run_name}': {created.id}")
+        line = {"flow_run_id": parent, "task_run_id": task_id, "level": "INFO", "name": f"prefect.{COLLEAGUE_FLOW}"}
+        await write_logs(backend, [line | {"timestamp": now.isoformat(), "message": words} for words in said])
+        await set_task_states(backend, [_task(task_id, 1, "Success", "Task run succeeded.")])
+
+
+def _task(task_id: str, version: int, kind: str, message: str) -> dict[str, Any]:
+    return {"task_run_id": task_id, "version": version, "state": {"type": kind, "message": message}}
 
 
 def new_run(flow: SampleFlow, flow_ids: FlowIds, random: Random, due: datetime) -> NewRun:
