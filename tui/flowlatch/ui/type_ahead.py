@@ -43,15 +43,17 @@ class TypeAhead(App[object]):
         self._waiting = asyncio.create_task(self._wait())
 
     async def _wait(self) -> None:
-        await self._settled()
-        if self._typed:
-            self.call_next(self._hand_out)
-        else:
-            self._waiting = None
+        try:
+            await self._settled()
+        finally:  # whatever happens here, no key may wait for ever
+            if self._typed:
+                self.call_next(self._hand_out)
+            else:
+                self._waiting = None
 
     async def _settled(self) -> None:
         gives_up_at_s, quiet_turns = time.monotonic() + PATIENCE_S, 0
-        while quiet_turns < QUIET_TURNS and time.monotonic() < gives_up_at_s:
+        while quiet_turns < QUIET_TURNS and self.screen_stack and time.monotonic() < gives_up_at_s:
             await asyncio.sleep(0)
             is_quiet = self.screen.is_mounted and not any(map(_has_something_to_do, self._concerned()))
             quiet_turns = quiet_turns + 1 if is_quiet else 0
