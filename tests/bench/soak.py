@@ -37,6 +37,13 @@ STALE_S = 20.0
 WRITERS_OF_A_NETWORK = 8
 UNTRUE = re.compile(r"internal error|Traceback|unreadable|not a GraphQL answer|another database|no longer exists")
 LIVE = re.compile(r"● live|\blive ·")
+STEADY_S = 1.5
+"""Dashboards that are live for so long have heard of what happened: the news of it may still be on its way."""
+
+
+def is_live(text: str) -> bool:
+    """True when a screen says that it is live, and nothing else."""
+    return LIVE.search(text) is not None and "OFFLINE" not in text
 
 
 @dataclass
@@ -82,6 +89,16 @@ class Soak:
                 break
         return time.monotonic() - began
 
+    def wait_back(self, what: str) -> float:
+        """Read until every terminal is live and stays so; return the seconds until then."""
+        began = time.monotonic()
+        while True:
+            self.wait_all(is_live, BACK_S, what)
+            took_s = time.monotonic() - began
+            self.look(STEADY_S)
+            if self.problems or all(is_live(terminal.text) for terminal in self.terminals):
+                return took_s
+
     def disturb(self) -> None:
         """Hurt the server or the network in one of the ways that happen, and wait until all are back."""
         how = self.chance.choice(("kill", "kill", "stop", "pause", "reset", "shut", "hole", "hole"))
@@ -96,7 +113,7 @@ class Soak:
         else:
             self._cut(how, self.chance.sample(self.networks, self.chance.randint(1, len(self.networks))))
         self.happened[how] += 1
-        self.back_s.append(self.wait_all(LIVE.search, BACK_S, f"live again after {how}"))
+        self.back_s.append(self.wait_back(f"live again after {how}"))
 
     def _cut(self, how: str, networks: list[Relay]) -> None:
         """Reset all connections of these networks, reset and shut them for a while, or let nothing arrive."""
@@ -186,7 +203,7 @@ def main() -> None:
             for each in networks[: arguments.dashboards]
         ]
         soaked = Soak(server, terminals, networks, random.Random(arguments.seed))
-        soaked.wait_all(LIVE.search, 90, "live at first")
+        soaked.wait_all(is_live, 90, "live at first")
         groups = [
             Writers(server, flow_id, size, f"w{place}", pace_s=arguments.pace, url=network.url).start()
             for place, (size, network) in enumerate(zip(sizes, networks[arguments.dashboards :], strict=True))

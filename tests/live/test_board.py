@@ -234,16 +234,22 @@ def test_a_change_that_keeps_its_place_is_patched_without_asking() -> None:
     assert board.wanted(0, 20) is None
 
 
+def selected_run_leaves(board: Board, server: Server) -> FlowRun:
+    """Let the run under the cursor end, so that a list of scheduled runs does not hold it any more."""
+    run = board.selected_run()
+    assert run is not None
+    changed = run.model_copy(update={"state": "Success", "version": 2, "updated": NOW + timedelta(seconds=9)})
+    server.runs[run.id] = changed
+    board.apply(updated(changed), NOW)
+    return changed
+
+
 def test_the_selected_run_that_leaves_the_list_stays_until_the_cursor_moves_on() -> None:
     board, server = loaded(300, RunQuery(states=("Scheduled",)))
     board.move_to(5)
-    row = board.selected_run()
-    assert row is not None
-    changed = row.model_copy(update={"state": "Success", "version": 2, "updated": NOW + timedelta(seconds=9)})
-    server.runs[row.id] = changed
-    board.apply(updated(changed), NOW)
+    changed = selected_run_leaves(board, server)
     load(board, server)
-    assert board.window.guest == row.id
+    assert board.window.guest == changed.id
     assert board.selected_run() == changed
     assert board.window.total == board.total + 1
     follower = board.window.row(6)
@@ -257,17 +263,13 @@ def test_the_selected_run_that_leaves_the_list_stays_until_the_cursor_moves_on()
 def test_another_order_keeps_the_cursor_on_a_run_that_left_the_list() -> None:
     board, server = loaded(300, RunQuery(states=("Scheduled",)))
     board.move_to(5)
-    row = board.selected_run()
-    assert row is not None
-    changed = row.model_copy(update={"state": "Success", "version": 2, "updated": NOW + timedelta(seconds=9)})
-    server.runs[row.id] = changed
-    board.apply(updated(changed), NOW)
+    changed = selected_run_leaves(board, server)
     board.ask(board.query.model_copy(update={"sort": Sort(descending=False)}), NOW)
     load(board, server)
     assert board.selected_run() == changed
     board.ask(board.query.model_copy(update={"text": "1"}), NOW)
     load(board, server)
-    assert board.selected != row.id
+    assert board.selected != changed.id
 
 
 def test_a_deleted_run_gives_the_cursor_to_what_follows() -> None:

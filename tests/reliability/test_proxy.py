@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flowlatch.api.http import Link
-from flowlatch.api.subscribe import NoPush, subscribe
-from flowlatch.config import Profile, Secret
+from flowlatch.api.subscribe import NoPush
+from flowlatch.config import Profile
 from flowlatch.errors import ConfigError, FlowlatchError, ForeignServer, Unreachable
+from tests.support.asking import ANSWERS, asked
 from tests.support.authority import Authority
 from tests.support.dashboard import dashboard
 from tests.support.faults import FaultyServer
@@ -29,22 +29,6 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-async def asked(server: ServerProcess, url: str, *, by: str, **settings: Any) -> Any:
-    """Return what a server answers `by` HTTP or by websocket under these settings of a profile."""
-    token = Secret(server.token) if server.token else None
-    link = Link(Profile(name="far", url=url, **settings), url, token=token)
-    try:
-        if by == "http":
-            return (await link.post({"query": "{ hello }"}, is_read=False)).body["data"]["hello"]
-        answer = await anext(subscribe(link, "subscription { flow_run_changes { resync } }", {}))
-        return answer and answer["flow_run_changes"]["resync"]
-    finally:
-        await link.aclose()
-
-
-ANSWERS = {"http": "👋", "websocket": False}
 
 
 @pytest.mark.parametrize("login", ["", LOGIN], ids=["open", "with a login"])

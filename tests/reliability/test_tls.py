@@ -10,15 +10,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flowlatch.api.http import Link
-from flowlatch.api.subscribe import NoPush, subscribe
-from flowlatch.config import Profile, Secret
+from flowlatch.api.subscribe import NoPush
+from flowlatch.config import Profile
 from flowlatch.errors import ConfigError, Unreachable
 from tests.cli.conftest import execute
+from tests.support.asking import ANSWERS, asked
 from tests.support.authority import Authority
 from tests.support.dashboard import dashboard
 from tests.support.faults import FaultyServer
@@ -36,22 +36,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def before(server: ServerProcess, tls: ssl.SSLContext) -> FaultyServer:
     """Return a TLS end before a server, as the reverse proxies are that operators put there."""
     return FaultyServer(upstream=server.url, tls=tls)
-
-
-async def asked(server: ServerProcess, url: str, *, by: str, **settings: Any) -> Any:
-    """Return what a server answers `by` HTTP or by websocket under these settings of a profile."""
-    token = Secret(server.token) if server.token else None
-    link = Link(Profile(name="secured", url=url, **settings), url, token=token)
-    try:
-        if by == "http":
-            return (await link.post({"query": "{ hello }"}, is_read=False)).body["data"]["hello"]
-        answer = await anext(subscribe(link, "subscription { flow_run_changes { resync } }", {}))
-        return answer and answer["flow_run_changes"]["resync"]
-    finally:
-        await link.aclose()
-
-
-ANSWERS = {"http": "👋", "websocket": False}
 
 
 @pytest.mark.parametrize("by", ANSWERS)

@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
 from urllib.parse import urlsplit
 
-from tests.support.relay import join
+from tests.support.relay import Listener, join
 
 
 @dataclass(frozen=True)
@@ -57,10 +55,11 @@ class Answer:
 Fault = Pass | LoseAnswer | LoseRequest | Hang | Answer
 
 
-class FaultyServer:
+class FaultyServer(Listener):
     """Listens on loopback while its `async with` block lasts; `seen` and `heads` hold what was requested."""
 
     def __init__(self, *script: Fault, upstream: str | None = None, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.script = list(script)
         self.otherwise: Fault | None = None
         """What every request gets once the script is empty; None = passed on."""
@@ -69,45 +68,18 @@ class FaultyServer:
         """May choose the fault by the request's body, before the script."""
         self.seen: list[bytes] = []
         self.heads: list[str] = []
-        self.url = ""
-        self.port = 0
         parts = urlsplit(upstream or "")
         self._upstream = (parts.hostname or "", parts.port or 80) if upstream else None
-        self._tls = tls
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> FaultyServer:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, ssl=self._tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
-        return self
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def cut(self) -> None:
-        """Cut all connections that are open now."""
-        for task in self._tasks:
-            task.cancel()
-
-    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                while await self._one(reader, writer):
-                    pass
-        finally:
-            writer.transport.abort()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one request after the other."""
+        while await self._one(reader, writer):
+            pass
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; True when the connection may carry another one."""

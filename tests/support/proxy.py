@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
-from contextlib import suppress
-from types import TracebackType
 from urllib.parse import urlsplit
 
-from tests.support.relay import join
+from tests.support.relay import Listener, join
 
 HEAD_END = b"\r\n\r\n"
 DENIED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
 NO_SUCH_HOST = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 
 
-class Proxy:
+class Proxy(Listener):
     """Listens while its `async with` block lasts and leads the names of `hosts` to ports of this machine.
 
     `asked` holds what was asked for: `CONNECT host:port` or `POST http://host/path`. With `login` (`user:password`)
@@ -24,45 +22,17 @@ class Proxy:
     """
 
     def __init__(self, hosts: Mapping[str, int], *, login: str = "") -> None:
+        super().__init__()
         self._hosts = hosts
         self._login = login
         self.asked: list[str] = []
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
         """Return `127.0.0.1:PORT`."""
         return f"127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await self._one(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Lead one connection to where its first request wants to go."""
         head = (await reader.readuntil(HEAD_END)).decode("latin-1")
         first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")

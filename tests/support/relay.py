@@ -1,13 +1,15 @@
-"""Bytes carried between two connections, and a piece of network between clients and a server that can be cut."""
+"""Bytes carried between two connections, what listens for them, and a network between two programs that can be cut."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from contextlib import suppress
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 T = TypeVar("T")
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -32,6 +34,50 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate
                 await gate.wait()
             writer.write(piece)
             await writer.drain()
+
+
+class Listener(ABC):
+    """Listens on a port of this machine while its `async with` block lasts, and ends its connections with it."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.port = 0
+        self._tls = tls
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @abstractmethod
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; it is cut at the end."""
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Cut all connections that are open now."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._served(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self.serve(reader, writer)
+        finally:
+            writer.transport.abort()
 
 
 class Relay:
