@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowlatch.server import walks
 from flowlatch.server.compile import compile_plan
 from flowlatch.server.conditions import condition
 from flowlatch.server.plan import (
@@ -21,7 +23,8 @@ from flowlatch.server.plan import (
 )
 from flowlatch.server.relations import TABLES
 from flowlatch.server.sql import Row
-from flowlatch.server.walks import branches, walked_places
+from flowlatch.server.walks import branches, counted_places, walked_places
+from tests.store.world import World
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
 
@@ -161,3 +164,77 @@ def test_what_has_no_branches() -> None:
         assert branches(plan_of(where)[0].where) is None
     for where in ({"state": {"_eq": "x"}}, in_states("x")):
         assert walked_places(Row(TABLES["flow_run"]), plan_of(where)[0]) is None
+
+
+# ---- free text -----------------------------------------------------------------------------------------------------
+
+MESSAGES = ("refused: a", "Refused: b", "all well", "x" * 300 + " refused", "100% done_", "Größe verweigert", None)
+
+
+def has(text: str) -> dict[str, Any]:
+    return {"_ilike": f"%{text}%"}
+
+
+def anywhere(text: str) -> dict[str, Any]:
+    """Return what the dashboard asks for a word without a name."""
+    return {"_or": [{"name": has(text)}, {"flow": {"name": has(text)}}, {"state_message": has(text)}]}
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> Any:
+    """A store with runs of two flows that have each of these messages, some more than once."""
+    world = await World.open(tmp_path)
+    for name in ("etl refused", "report"):
+        flow = await world.flow(name=name)
+        for number, message in enumerate((*MESSAGES, *MESSAGES[:2])):
+            run_id = await world.run(flow, flow_run_name=f"run {number} {'all' if number % 3 else 'done'}")
+            await world.set(run_id, 1, "Failed", message=message)
+    yield world
+    await world.store.close()
+
+
+@pytest.mark.parametrize("different", [1, 3, 20_000])
+@pytest.mark.parametrize(
+    "text", ["refused", "REFUSED", "all", "done_", "%", "größe", "VERWEIGERT", "x", "report", "no"]
+)
+async def test_free_text_finds_what_a_look_at_every_row_finds(
+    told: World, monkeypatch: pytest.MonkeyPatch, different: int, text: str
+) -> None:
+    monkeypatch.setattr(walks, "DIFFERENT_MESSAGES", different)
+    escaped = text.replace("%", r"\%").replace("_", r"\_")
+    every = await told.rows(
+        "SELECT flow_run.seq, flow_run.name, flow.name AS flow, state_message AS message FROM flow_run "
+        "JOIN flow ON flow.id = flow_run.flow_id ORDER BY scheduled_start_time DESC, flow_run.id DESC"
+    )
+    assert len(every) == 18
+    for where, columns in (
+        (anywhere(escaped), ("name", "flow", "message")),
+        ({"state_message": has(escaped)}, ["message"]),
+    ):
+        arguments, values = plan_of(where)
+        walked, counted = (
+            walked_places(Row(TABLES["flow_run"]), arguments),
+            counted_places(Row(TABLES["flow_run"]), arguments),
+        )
+        meant = [row["seq"] for row in every if any(text.lower() in (row[name] or "").lower() for name in columns)]
+        assert [row["seq"] for row in await told.rows(str(walked), **values.parameters())] == meant
+        assert sorted(row["seq"] for row in await told.rows(str(counted), **values.parameters())) == sorted(meant)
+
+
+def test_text_beside_what_no_index_knows_is_looked_for_row_by_row() -> None:
+    for where in (
+        {"_or": [{"state_message": has("x")}, {"version": {"_eq": 1}}]},
+        {"_not": {"state_message": has("x")}},
+        {"state_message": {"_nilike": "%x%"}},
+        {"_or": [{"name": has("x")}, {"flow": {"name": has("x")}}]},
+    ):
+        assert walked_places(Row(TABLES["flow_run"]), plan_of(where)[0]) is None
+
+
+async def test_no_text_makes_the_database_look_at_rows_of_runs(told: World) -> None:
+    arguments, values = plan_of(anywhere("refused"))
+    walked = walked_places(Row(TABLES["flow_run"]), arguments)
+    plan = await told.rows(f"EXPLAIN QUERY PLAN {walked}", **values.parameters())
+    steps = [row["detail"] for row in plan if "flow_run_" in row["detail"]]
+    by_index = ("COVERING INDEX", "INTEGER PRIMARY KEY", "flow_run_name", "flow_run_long_message")
+    assert not [step for step in steps if not any(word in step for word in by_index)], steps

@@ -151,6 +151,18 @@ def test_building_and_migrating_lead_to_the_same_schema(tmp_path: Path) -> None:
             assert connection.execute("SELECT * FROM alembic_version").fetchall() == [("0001",)]
 
 
+def test_an_index_that_is_missing_is_made_at_start(tmp_path: Path) -> None:
+    path = tmp_path / "built.db"
+    asyncio.run(_open_and_close(path))
+    before = schema_of(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX flow_run_message")
+        connection.execute("DROP INDEX flow_run_change")
+    assert schema_of(path) != before
+    asyncio.run(_open_and_close(path))
+    assert schema_of(path) == before
+
+
 async def _open_and_close(path: Path) -> None:
     await (await open_sqlite(path)).close()
 

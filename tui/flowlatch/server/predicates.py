@@ -67,14 +67,18 @@ def _is_json(row: Row, name: str) -> bool:
     return scalar_of(row.table.columns[name]) == "jsonb"
 
 
-def _like(row: Row, subject: str, comparison: Compare) -> str:
+def matches(subject: str, comparison: Compare) -> str:
+    """Return "this text is like that", for the operators `_like` and `_ilike` and what they deny."""
     pattern = operand(comparison.operand)
     if comparison.operator in ("_like", "_nlike"):
-        found = f"{subject} GLOB {pattern}"
-    elif comparison.hint == "ascii":
-        found = f"{subject} LIKE {pattern} ESCAPE '\\'"
-    else:
-        found = f"flowlatch_ilike({pattern}, {subject}) = 1"
+        return f"{subject} GLOB {pattern}"
+    if comparison.hint == "ascii":
+        return f"{subject} LIKE {pattern} ESCAPE '\\'"
+    return f"flowlatch_ilike({pattern}, {subject}) = 1"
+
+
+def _like(row: Row, subject: str, comparison: Compare) -> str:
+    found = matches(subject, comparison)
     if comparison.extra is not None:
         found = every([f"{row['seq']} IN ({name_matches(operand(comparison.extra))})", found])
     return f"NOT ({found})" if comparison.operator.startswith("_n") else found

@@ -20,6 +20,9 @@ from __future__ import annotations
 
 from flowlatch.store.tables import Column, Index, Kind, Table
 
+SHORT_MESSAGE = 200
+"""Characters of a message that is kept in an index of messages too."""
+
 
 def _table(name: str, *parts: Column | Index) -> Table:
     """Return a table of the read side: the columns every one of them has, then its own, and its indexes."""
@@ -202,6 +205,9 @@ flow_run = _table(
     Index("flow_run_updated", ("updated",)),
     Index("flow_run_created", ("created",)),
     Index("flow_run_name_order", ("name",)),
+    # Text in messages: most are the same few words, so that each text is looked at once; long ones are few.
+    Index("flow_run_message", ("state_message",), where=f"length(state_message) <= {SHORT_MESSAGE}"),
+    Index("flow_run_long_message", ("state_timestamp",), where=f"length(state_message) > {SHORT_MESSAGE}"),
     Index("flow_run_change", ("change_seq",), unique=True),
     # The queue: only waiting states have a start time, so this one stays small; agents walk it in order.
     Index("flow_run_due", ("state_start_time",), where="state_start_time IS NOT NULL"),

@@ -64,6 +64,8 @@ def _prepare(place: Path, sources: Sources) -> tuple[Path, sqlite3.Connection]:
         connection = connect_writer(path)
         if version == 0:
             migrations.build(connection, now=sources.clock(), new_id=sources.new_id)
+        else:
+            migrations.add_indexes(connection)
     except sqlite3.Error as error:
         raise files.unusable(path, error) from error
     return path, connection

@@ -88,6 +88,10 @@ class Table:
         end = ")" if self._has_rowid else ") WITHOUT ROWID"
         yield f"CREATE TABLE {self.name} (\n    " + ",\n    ".join(lines) + f"\n{end}"
         for index in self.indexes:
-            unique = "UNIQUE " if index.unique else ""
-            where = f" WHERE {index.where}" if index.where else ""
-            yield f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(index.columns)}){where}"
+            yield self.index_statement(index)
+
+    def index_statement(self, index: Index) -> str:
+        """Return the statement that makes one of its indexes."""
+        unique = "UNIQUE " if index.unique else ""
+        where = f" WHERE {index.where}" if index.where else ""
+        return f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(index.columns)}){where}"

@@ -193,6 +193,10 @@ CREATE INDEX flow_run_created ON flow_run (created)
 ---
 CREATE INDEX flow_run_name_order ON flow_run (name)
 ---
+CREATE INDEX flow_run_message ON flow_run (state_message) WHERE length(state_message) <= 200
+---
+CREATE INDEX flow_run_long_message ON flow_run (state_timestamp) WHERE length(state_message) > 200
+---
 CREATE UNIQUE INDEX flow_run_change ON flow_run (change_seq)
 ---
 CREATE INDEX flow_run_due ON flow_run (state_start_time) WHERE state_start_time IS NOT NULL
