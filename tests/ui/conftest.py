@@ -1,17 +1,18 @@
-"""What the tests of screens share: a dashboard on the shared server with a flow of its own."""
+"""What the tests of screens share: a dashboard with a flow of its own, and one on a list of five runs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
 
-from tests.support.dashboard import SMALL, dashboard
+from tests.support.dashboard import SMALL, Deck, dashboard
 from tests.support.desk import PARAMETERS, Desk
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
+from tests.support.yard import NAMES, Yard
 
 
 @pytest.fixture
@@ -33,3 +34,27 @@ async def desk(
     """A dashboard on the shared server."""
     async with dashboard(shared_server, size=size) as deck:
         yield Desk(deck, shared_wire, flow_id)
+
+
+@pytest.fixture(scope="module")
+def yard_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for these tests, one after the other; they may end it, but leave it running."""
+    with ServerProcess(tmp_path_factory.mktemp("yard")) as server:
+        yield server
+
+
+@pytest.fixture
+def yard(yard_server: ServerProcess) -> Yard:
+    """Make the runs anew."""
+    if not yard_server.is_alive:
+        yard_server.restart()
+    return Yard(yard_server)
+
+
+@pytest.fixture
+async def deck(yard: Yard, size: tuple[int, int]) -> AsyncIterator[Deck]:
+    """Open the dashboard on the list."""
+    async with dashboard(yard.server, size=size) as deck:
+        await deck.shows(*NAMES)
+        await deck.shows("1 All 5")
+        yield deck
