@@ -207,7 +207,7 @@ def test_the_size_is_the_terminals_whatever_the_environment_says(shared_server: 
         terminal.wait_for(lambda _: "? Help" in terminal.lines[29], START_S)
         terminal.resize(50, 10)
         terminal.resize(40, 12)
-        terminal.wait_for("too small", START_S)
+        assert terminal.wait_for("too small", START_S)
 
 
 def test_a_terminal_that_knows_ascii_only_gets_ascii_only(hostile_server: ServerProcess) -> None:

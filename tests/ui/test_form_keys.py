@@ -117,7 +117,7 @@ async def test_f2_reads_back_what_was_lost(shared_server: ServerProcess, shared_
         await deck.shows("OUTCOME UNKNOWN", deadline_s=20)
         proxy.on_request = lambda body: None
         await deck.press("f2")
-        await deck.shows("not done: read back: still v1")
+        assert await deck.shows("not done: read back: still v1")
 
 
 @pytest.mark.parametrize("rest_key", ["ctrl+s", "f2"])

@@ -65,7 +65,7 @@ async def test_enter_opens_the_run_that_arrives(long_list: ServerProcess, deck: 
     await deck.press("g", "enter")
     long_list.resume()
     await deck.screen(RunScreen)
-    await deck.shows("/ first · v1")
+    assert await deck.shows("/ first · v1")
 
 
 @pytest.mark.parametrize("keys", [("j",), ("G",), ("slash", "escape", "Z")], ids=["down", "bottom", "another filter"])

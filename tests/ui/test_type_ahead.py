@@ -49,7 +49,7 @@ async def test_a_filter_typed_in_one_burst_is_a_filter(deck: Deck) -> None:
 
 async def test_a_command_typed_in_one_burst_is_a_command(deck: Deck) -> None:
     burst(deck, "colon", *"flows", "enter")
-    await deck.screen(FlowsScreen)
+    assert await deck.screen(FlowsScreen)
 
 
 async def test_what_follows_the_key_of_a_form_goes_into_the_form(deck: Deck) -> None:
@@ -63,7 +63,7 @@ async def test_what_follows_the_key_of_a_form_goes_into_the_form(deck: Deck) -> 
 async def test_pasted_text_waits_for_its_field_too(deck: Deck) -> None:
     deck.app.post_message(events.Key("slash", "/"))
     deck.app.post_message(events.Paste("calm"))
-    await eventually_async(lambda: deck.app.screen.query_one(FilterBar).query_one(Input).value == "calm")
+    assert await eventually_async(lambda: deck.app.screen.query_one(FilterBar).query_one(Input).value == "calm")
 
 
 async def test_rows_that_arrive_with_a_key_do_not_take_the_cursor_back(deck: Deck) -> None:
