@@ -79,7 +79,8 @@ async def draw(made: House, scene: Scene, size: tuple[int, int], looks: list[str
             theme = {"terminal-white": "terminal"}.get(look, look)
             if stage.app.theme != theme:
                 stage.app.theme = theme
-                await stage.pilot.pause()
+            stage.app.screen.refresh()  # a dialog drawn once before the screen below it has kept black behind it
+            await stage.pilot.pause()
             svg = svg_of(stage.app, "flowlatch", is_white=look == "terminal-white")
             drawn[look] = svg.replace(f":{made.port}", f":{PORT}")
         return drawn

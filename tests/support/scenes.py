@@ -125,8 +125,6 @@ async def schedule(stage: Stage) -> None:
     await failed(stage)
     await stage.press("s")
     await stage.on("ScheduleScreen")
-    await stage.write("etl-orders-daily")
-    await stage.press("enter", "tab")
     await stage.write("tomorrow 7am")
 
 
@@ -135,7 +133,7 @@ async def edit(stage: Stage) -> None:
     await failed(stage)
     await stage.press("e")
     await stage.on("EditStateScreen")
-    await stage.press("right", "right", "tab")
+    await stage.press("right", "right", "right", "tab")
     await stage.write("empty delivery, restart later")
 
 
@@ -256,6 +254,7 @@ SCENES: dict[str, Scene] = {
     "run": Scene(run, is_main=True),
     "history": Scene(_then(run, "h")),
     "tasks": Scene(_then(run, "h", "right_square_bracket", "right_square_bracket")),
+    "related": Scene(_then(run, "h", *["right_square_bracket"] * 3)),
     "logs": Scene(_then(run, "l")),
     "params": Scene(_then(run, "J", "left_square_bracket")),
     "raw": Scene(_then(run, "J")),
