@@ -12,8 +12,10 @@ from websockets.typing import Subprotocol
 
 from flowlatch.api import subscribe
 from flowlatch.api.http import Link
-from flowlatch.config import Profile
+from flowlatch.config import Profile, Secret
+from tests.support.server import ServerProcess
 from tests.support.waiting import eventually_async
+from tests.support.wire import Wire
 
 DOCUMENT = "subscription { flow_run_changes { cursor } }"
 
@@ -60,3 +62,27 @@ async def test_leaving_before_the_acknowledgement_leaves_no_connection() -> None
             await waiting
         assert waiting.cancelled()
         assert await eventually_async(lambda: not open_now, 3, what="the end of the connection")
+
+
+@pytest.mark.parametrize("is_told_twice", [False, True], ids=["once", "twice"])
+async def test_leaving_at_any_moment_ends_at_once_and_leaves_no_connection(
+    is_told_twice: bool, server: ServerProcess, wire: Wire
+) -> None:
+    token = Secret(server.token or "")
+    for after_ms in (0, 2, 4, 6, 8, 10, 14, 20, 40, 80):
+        link = Link(Profile(name="brief", url=server.url), server.url, token=token)
+
+        async def listen(link: Link = link) -> None:
+            async for _ in subscribe.subscribe(link, DOCUMENT, {}):
+                pass
+
+        listening = asyncio.create_task(listen())
+        await asyncio.wait({listening}, timeout=after_ms / 1000)
+        listening.cancel()
+        if is_told_twice:
+            await asyncio.wait({listening}, timeout=0)
+            listening.cancel()
+        done, _ = await asyncio.wait({listening}, timeout=5)
+        assert done, f"cancelled after {after_ms} ms, and it goes on"
+        await link.aclose()
+    assert await eventually_async(lambda: b"flowlatch_websockets 0.0" in wire.http.get("/metrics").content)

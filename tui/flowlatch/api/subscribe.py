@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -88,20 +88,43 @@ async def subscribe(
             else:
                 yield None
     finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        await messages.aclose()
+        await _surely(_leave(transport, messages, waiting))
+
+
+async def _leave(transport: Any, messages: Any, waiting: set[asyncio.Task[Any]]) -> None:
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await messages.aclose()
+    await transport.close()
+
+
+async def _abandon(transport: Any) -> None:
+    if transport.adapter.websocket is not None:
         await transport.close()
+        await transport.adapter.close()  # which the transport does not, where it was told of the connection too late
+
+
+async def _surely(closing: Coroutine[Any, Any, None]) -> None:
+    """Close, also when whoever leaves is told to leave once more meanwhile: else the connection stays open."""
+    task = asyncio.create_task(closing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=3 * CLOSE_S)
+        raise
 
 
 async def _open(transport: Any, link: Link) -> None:
     from gql.transport.exceptions import TransportError
 
+    me = asyncio.current_task()
     try:
         await transport.connect()
+        if me is not None and me.cancelling():  # before Python 3.12 a wait that ends at that moment swallows it
+            raise asyncio.CancelledError
     except asyncio.CancelledError:  # left while the server had not said hello yet: the socket is open already
-        await transport.close()
+        await _surely(_abandon(transport))
         raise
     except (TransportError, TimeoutError, OSError) as error:
         await transport.close()
