@@ -94,3 +94,16 @@ def test_changes_wait_while_the_window_has_no_focus_and_come_with_it(tmp_path: P
             terminal.wait_for("word-15.")
             wire.set_state(run, 17, "Running", "word-16.")
             terminal.wait_for("word-16.", 1.8)
+
+
+def test_a_field_at_rest_writes_nothing(server: ServerProcess) -> None:
+    with Terminal(flowlatch(), env=server.env(LC_ALL="C.UTF-8"), columns=80, rows=24) as terminal:
+        terminal.wait_for("no runs yet", 40)
+        for key, sign in (("/", "esc Drop"), (":", "more; type on")):
+            terminal.press(key)
+            terminal.wait_for(sign, 40)
+            while terminal.read_some(0.3):
+                pass
+            assert terminal.read_for(1.2) == b"", "a blinking cursor writes twice a second"
+            terminal.press("escape")
+            terminal.wait_for("n New", 40)

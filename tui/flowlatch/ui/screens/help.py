@@ -18,6 +18,7 @@ from flowlatch.ui import keys
 from flowlatch.ui.format import fit
 from flowlatch.ui.screens.base import FlowModal
 from flowlatch.ui.screens.help_entries import Entry, entries
+from flowlatch.ui.widgets.field import LineInput
 from flowlatch.ui.widgets.line_view import LineView, Span
 
 KEY_CELLS = 14
@@ -99,7 +100,7 @@ class HelpScreen(FlowModal[None]):
 
     def body(self) -> ComposeResult:
         """Search field and list."""
-        yield Input(placeholder="type to search: cancel, ctrl+d, state …", compact=True, id="search")
+        yield LineInput(placeholder="type to search: cancel, ctrl+d, state …", compact=True, id="search")
         yield HelpList(id="list")
         yield Static(Content(self.named("↑ ↓ scroll   {close} closes   [keys] in config.toml changes keys")), id="hint")
 

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui.screens.base import FlowModal
+from flowlatch.ui.widgets.field import LineInput
 
 
 class TextPrompt(FlowModal[str | None]):
@@ -31,7 +32,7 @@ class TextPrompt(FlowModal[str | None]):
         """What it is about, and the field."""
         if self._about:
             yield Static(one_line(self._about), id="about", markup=False)
-        yield Input(self._text, compact=True, max_length=self._limit)
+        yield LineInput(self._text, compact=True, max_length=self._limit)
 
     def on_mount(self) -> None:
         """Name the box and stand in the field."""

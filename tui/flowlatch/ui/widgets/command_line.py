@@ -16,6 +16,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from flowlatch.text import one_line
+from flowlatch.ui.widgets.field import LineInput
 
 SHOWN = 8
 """Verbs listed at most."""
@@ -183,7 +184,7 @@ class CommandLine(Vertical):
         yield Static(id="verbs", markup=False)
         with Horizontal():
             yield Static(Content(":"), id="colon")
-            yield Input(
+            yield LineInput(
                 self._text, compact=True, select_on_focus=False, suggester=_Completion(self._verbs), id="command"
             )
 

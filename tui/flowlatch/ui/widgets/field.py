@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -18,7 +19,13 @@ from flowlatch.text import one_line
 LABEL_CELLS = 11
 
 
-class TextInput(Input):
+class LineInput(Input):
+    """A one-line input whose cursor stands still: a blinking one writes to the terminal twice a second."""
+
+    cursor_blink = reactive(False, init=False)
+
+
+class TextInput(LineInput):
     """A one-line input. A paste gives its first line without control characters, and says when something was lost."""
 
     DEFAULT_CSS = """

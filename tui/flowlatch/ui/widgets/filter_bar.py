@@ -15,11 +15,12 @@ from textual.widgets import Input, Static
 
 from flowlatch.model.completion import Completion, complete_filter
 from flowlatch.text import one_line
+from flowlatch.ui.widgets.field import LineInput
 
 PLACEHOLDER = "state:failed since:2h flow:etl* label:prod, or any text"
 
 
-class FilterInput(Input):
+class FilterInput(LineInput):
     """The text field of the filter; says when the operator leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

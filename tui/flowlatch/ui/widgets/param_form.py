@@ -76,6 +76,7 @@ class ParamForm(Vertical):
         await self.remove_children()
         if self.mode == JSON:
             area = TextArea(self._json, show_line_numbers=False, soft_wrap=True, tab_behavior="focus", compact=True)
+            area.cursor_blink = False
             await self.mount(area, Static(Content(""), classes="problem-line", markup=False))
             self._show_json_problem()
             return

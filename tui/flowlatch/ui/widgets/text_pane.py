@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from flowlatch.ui import keys
+from flowlatch.ui.widgets.field import LineInput
 from flowlatch.ui.widgets.line_view import LineView
 
 
@@ -38,7 +39,7 @@ class TextPane(Vertical):
         yield self.view
         with Horizontal(id="search"):
             yield Static(Content("/ "))
-            yield Input(compact=True, id="needle", select_on_focus=False)
+            yield LineInput(compact=True, id="needle", select_on_focus=False)
             yield Static(id="hits")
 
     @property
