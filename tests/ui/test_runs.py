@@ -168,6 +168,18 @@ async def test_with_marks_the_verbs_are_for_all_of_them(deck: Deck) -> None:
         await deck.screen(RunsScreen)
 
 
+async def test_what_an_act_is_done_with_is_unmarked_and_a_conflict_is_not(deck: Deck, yard: Yard) -> None:
+    await deck.press("space", "space", "e")
+    await deck.screen(BulkScreen)
+    await deck.press("right")
+    await asyncio.to_thread(yard.wire.set_state, yard.ids["amber-lynx"], 1, "Running", "went off")
+    await deck.press("ctrl+s")
+    await deck.shows("1 done · 1 conflict")
+    await deck.press("escape")
+    screen = await deck.screen(RunsScreen)
+    assert {*screen.marks} == {yard.ids["amber-lynx"]}
+
+
 async def test_refresh_and_time_styles(deck: Deck) -> None:
     await deck.press("r", "ctrl+r")
     assert "ago" in deck.text or "due" in deck.text

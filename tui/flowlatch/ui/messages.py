@@ -6,6 +6,7 @@ alone knows the screens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -136,10 +137,14 @@ class OpenRetry(Request):
 
 @dataclass
 class OpenBulk(Request):
-    """Act on many runs; `verb` is set_state, cancel, retry or delete. The list is frozen here."""
+    """Act on many runs; `verb` is set_state, cancel, retry or delete. The list is frozen here.
+
+    `then` is told at the end which of them it was done with.
+    """
 
     verb: str
     runs: list[FlowRun] = field(default_factory=list)
+    then: Callable[[frozenset[RunId] | None], None] | None = None
 
 
 @dataclass

@@ -156,7 +156,7 @@ class Navigator(App[object]):
         if message.verb == "delete" and len(message.runs) == 1:
             self.push_screen(load("cancel", "DeleteScreen")(self.session, message.runs[0]))
             return
-        self.push_screen(load("bulk", "BulkScreen")(self.session, message.verb, message.runs))
+        self.push_screen(load("bulk", "BulkScreen")(self.session, message.verb, message.runs), message.then)
 
     @on(OpenNamed)
     def _open_named(self, message: OpenNamed) -> None:

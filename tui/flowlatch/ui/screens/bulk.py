@@ -14,7 +14,7 @@ from flowlatch.live.bulk import TYPED_OVER, Bulk, Item, Result, Verb, result_lin
 from flowlatch.live.desk import Desk
 from flowlatch.live.edit import Conflict
 from flowlatch.live.session import Session
-from flowlatch.model.run import FlowRun
+from flowlatch.model.run import FlowRun, RunId
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import run_title, state_label, style_name
@@ -51,7 +51,7 @@ COLUMNS = (
 BAR_CELLS = 30
 
 
-class BulkScreen(FlowScreen[None]):
+class BulkScreen(FlowScreen[frozenset[RunId]]):
     """Nothing is sent before ctrl+s; over 20 runs the count has to be typed. Escape stops, and closes when it rests."""
 
     BINDINGS = [
@@ -290,8 +290,8 @@ class BulkScreen(FlowScreen[None]):
         self._show_rows()
 
     def action_close(self) -> None:
-        """Close; nothing is under way."""
-        self.dismiss(None)
+        """Close, and tell which runs are done; nothing is under way."""
+        self.dismiss(frozenset(item.run.id for item in self.bulk.items if item.result is Result.DONE))
 
     @on(LinkChanged)
     @on(WritingChanged)

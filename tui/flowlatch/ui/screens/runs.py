@@ -179,6 +179,12 @@ class RunsScreen(RunsFiltering):
         self.marks.clear()
         self._marks_changed()
 
+    def unmark(self, done: frozenset[RunId] | None) -> None:
+        """Unmark what an act on many was done with: the next key is not about them. What is left stays marked."""
+        self.marks = {run_id: run for run_id, run in self.marks.items() if run_id not in (done or ())}
+        if self.is_open:
+            self._marks_changed()
+
     def _marks_changed(self) -> None:
         self.table.restyle(marks=frozenset(self.marks))
         self.show_link()
@@ -207,21 +213,21 @@ class RunsScreen(RunsFiltering):
     def action_edit_state(self) -> None:
         """Open the state form; with marks, for all of them."""
         if self.marks:
-            self.post_message(OpenBulk("set_state", self.chosen_runs()))
+            self.post_message(OpenBulk("set_state", self.chosen_runs(), self.unmark))
         else:
             self._with_run(lambda run: self.post_message(OpenEditState(run)))
 
     def action_cancel(self) -> None:
         """Ask whether to cancel."""
         if self.marks:
-            self.post_message(OpenBulk("cancel", self.chosen_runs()))
+            self.post_message(OpenBulk("cancel", self.chosen_runs(), self.unmark))
         else:
             self._with_run(lambda run: self.post_message(OpenCancel(run)))
 
     def action_retry(self) -> None:
         """Ask whether to run again."""
         if self.marks:
-            self.post_message(OpenBulk("retry", self.chosen_runs()))
+            self.post_message(OpenBulk("retry", self.chosen_runs(), self.unmark))
         else:
             self._with_run(lambda run: self.post_message(OpenRetry([run])))
 

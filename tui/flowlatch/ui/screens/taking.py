@@ -13,7 +13,7 @@ from flowlatch.live.export import Export, marked_runs, run_document
 from flowlatch.live.links import run_link
 from flowlatch.live.session import Session
 from flowlatch.model.command_line import run_command
-from flowlatch.model.run import FlowRun
+from flowlatch.model.run import FlowRun, RunId
 from flowlatch.text import clean, one_line
 from flowlatch.ui.messages import CopyText, OpenBulk, OpenUndo
 from flowlatch.ui.screens.base import FlowScreen
@@ -38,6 +38,9 @@ class Taking(FlowScreen[T]):
         """Return what `E` writes; None when there is nothing."""
         runs = self.chosen_runs()
         return marked_runs(runs) if runs else None
+
+    def unmark(self, done: frozenset[RunId] | None) -> None:
+        """Unmark what an act on many was done with; only lists have marks."""
 
     def _first_run(self) -> FlowRun | None:
         runs = self.chosen_runs()
@@ -99,7 +102,7 @@ class Taking(FlowScreen[T]):
         """Ask whether to delete; reached by `:delete` only."""
         runs = self.chosen_runs()
         if runs:
-            self.post_message(OpenBulk("delete", runs))
+            self.post_message(OpenBulk("delete", runs, self.unmark))
         else:
             self.notify("no run is selected", severity="warning", markup=False)
 
