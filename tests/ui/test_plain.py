@@ -84,8 +84,8 @@ def test_no_colour_code_is_written_and_what_is_selected_is_reversed(few_runs: Se
         terminal.press("e")
         terminal.wait_for("based on v2")
         terminal.wait_for(lambda _: "( ) Success" in reversed_text(terminal, line_with(terminal, "( ) Success")))
-        terminal.press("tab")
-        terminal.wait_for(lambda _: "becomes the message" in reversed_text(terminal, line_with(terminal, "why ")))
+        terminal.press("tab")  # the cursor stands on the first letter: it is the one that is not reversed
+        terminal.wait_for(lambda _: "ecomes the message" in reversed_text(terminal, line_with(terminal, "why ")))
         terminal.write("because")
         terminal.wait_for("because")
         terminal.press("escape")
