@@ -20,11 +20,12 @@ from tests.support.theatre import PORT, House, house, opened
 
 SIZES = ((80, 24), (120, 40))
 HUGE = (200, 60)
-THEMES = ("dark", "light")
-MORE_THEMES = ("high-contrast", "colour-blind", "terminal", "terminal-white")
-"""What the main screens are drawn in too; the terminal's own 16 colours on black and on white."""
+THEMES = ("dark", "light", "terminal")
+"""What every screen is drawn in; `terminal` are the terminal's own 16 colours, on black."""
+MORE_THEMES = ("high-contrast", "colour-blind", "terminal-white")
+"""What the main screens are drawn in too."""
 PLAIN = "no-color"
-"""The look under NO_COLOR."""
+"""The look under NO_COLOR, of every screen."""
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def wanted(only: str = "") -> Iterator[tuple[str, tuple[int, int], list[str]]]:
         sizes = scene.sizes or (*SIZES, *([HUGE] if name in ("runs", "run") else []))
         for size in sizes:
             colours = [*THEMES, *(MORE_THEMES if scene.is_main and size in SIZES else [])]
-            for looks in (colours, [PLAIN] if scene.is_main and size in SIZES else []):
+            for looks in (colours, [PLAIN] if size in SIZES else []):
                 chosen = [look for look in looks if only in file_name(name, size, look)]
                 if chosen:
                     yield name, size, chosen
