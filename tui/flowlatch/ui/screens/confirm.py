@@ -28,6 +28,7 @@ class Question(FlowModal[T]):
     Question #typed-label { margin: 1 0 0 0; color: $muted; }
     Question .buttons { height: auto; margin: 1 0 0 0; align-horizontal: right; }
     Question Button { min-width: 10; margin: 0 0 0 2; background: $panel; }
+    Question .buttons Button.-textual-compact:ansi:disabled { border: none !important; }
     Question Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
 
