@@ -14,7 +14,7 @@ from flowlatch.api.http import TooLarge
 from flowlatch.api.log_pages import LogPages
 from flowlatch.errors import ForeignServer, NotFound
 from flowlatch.model.kin import Relative
-from flowlatch.model.query import Count, RunPage, RunQuery
+from flowlatch.model.query import Count, RunPage, RunQuery, is_end
 from flowlatch.model.run import Agent, Flow, FlowId, FlowRun, LogLine, LogMark, RunId, TaskEdge, TaskRun
 from flowlatch.model.state import State
 from flowlatch.text import one_line
@@ -82,7 +82,7 @@ class GraphQLReads:
         """Return how many runs match: from the answer, from the end of the list when it was reached, else by asking."""
         if "c0" in answer:
             return self._count(answer, "c0", None)
-        if received < query.limit and (received or not query.offset):
+        if is_end(received, query.offset, query.limit):
             return Count(value=query.offset + received)
         return (await self._counts([query]))[0]
 

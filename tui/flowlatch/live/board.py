@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from flowlatch.model.change import ChangeBatch, ChangeKind, is_newer
 from flowlatch.model.match import is_volatile, matches
-from flowlatch.model.query import PAGE_LIMIT, Count, RunPage, RunQuery, SortKey
+from flowlatch.model.query import PAGE_LIMIT, Count, RunPage, RunQuery, SortKey, is_end
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.model.window import Window
 
@@ -224,13 +224,12 @@ class Board:
         elif self._is_total_old:
             self.total, self.total_is_exact = 0, False
         self._is_total_old = False
-        received = len(page.rows) + page.unreadable
-        reached = page.offset + received
+        reached = page.offset + page.received
         if not self.total_is_exact:
-            if received < limit and (received or not page.offset):
+            if is_end(page.received, page.offset, limit):
                 self.total, self.total_is_exact = reached, True
             else:
-                self.total = max(self.total, reached + (PAGE_LIMIT if received else 0))
+                self.total = max(self.total, reached + (PAGE_LIMIT if page.received else 0))
         self.total = max(self.total, self._offset + len(self._rows) if self._rows else 0)
 
     def settle(self, count: Count, *, generation: int) -> bool:

@@ -13,7 +13,7 @@ from flowlatch.live.late_count import LateCount
 from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeBatch
 from flowlatch.model.match import depends_on_time
-from flowlatch.model.query import PAGE_LIMIT, Count, RunPage, RunQuery
+from flowlatch.model.query import PAGE_LIMIT, Count, RunPage, RunQuery, is_end
 from flowlatch.model.run import RunId
 
 RELOAD_EVERY_S = 0.5
@@ -167,15 +167,11 @@ class RunList:
         self._last_load_took_s = self._monotonic() - started_at_s
         if self.board.take(page, generation=generation):
             self._loaded_generation = generation
-            if is_counted_later and not self._is_whole(page):
+            if is_counted_later and not is_end(page.received, page.offset, PAGE_LIMIT):
                 self._late_count.want(query, generation)
             self._seek()
             self._on_problem(f"{page.unreadable} rows could not be read" if page.unreadable else None)
             self._on_change(set())
-
-    def _is_whole(self, page: RunPage) -> bool:
-        """True when a page holds the end of the list: then the number of matches is known without counting."""
-        return bool(page.rows or not page.offset) and len(page.rows) + page.unreadable < PAGE_LIMIT
 
     def _take_count(self, count: Count, generation: int) -> None:
         if self.board.settle(count, generation=generation):

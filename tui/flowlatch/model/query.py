@@ -96,6 +96,11 @@ class Page(BaseModel, Generic[T]):
     unreadable: int = 0
     """Rows the server sent that no flow run could be made of."""
 
+    @property
+    def received(self) -> int:
+        """Rows that the server sent, those that cannot be read too."""
+        return len(self.rows) + self.unreadable
+
 
 class Count(BaseModel):
     """A number of runs, or at least that many."""
@@ -107,3 +112,8 @@ class Count(BaseModel):
 
 
 RunPage = Page[FlowRun]
+
+
+def is_end(received: int, offset: int, limit: int) -> bool:
+    """True when rows that were asked for with `limit` at `offset` end a list: its length is known without counting."""
+    return received < limit and (received > 0 or offset == 0)

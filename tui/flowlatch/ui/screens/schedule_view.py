@@ -15,12 +15,12 @@ from flowlatch.model.run import Flow, FlowRun
 from flowlatch.model.schedule import FORMS, NotATime, StartTime, TimeReading, TwoTimes, local_text
 from flowlatch.model.state import SCHEDULED_LIKE
 from flowlatch.text import one_line
+from flowlatch.ui.widgets.field import LABEL_CELLS
 
 NEAR = timedelta(minutes=10)
 """Other runs of the flow that are due this close are named."""
 WEEK = timedelta(days=7)
 NAMED = 2
-LABEL_CELLS = 11
 WIDTH = 78
 """Cells of the block before it was laid out."""
 Part = Content | str | tuple[str, str]
