@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import secrets
@@ -132,20 +133,28 @@ class House:
             self._server = None
 
 
-def free_port() -> int:
-    """Return a free port with as many digits as the one in the pictures."""
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """Give a free port with as many digits as the one in the pictures; no other house on this machine takes it."""
     for port in range(PORT, 10_000):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
+        with (Path(tempfile.gettempdir()) / f"flowlatch-picture-{port}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            with socket.socket() as probe:
+                is_free = probe.connect_ex(("127.0.0.1", port)) != 0
+            if is_free:
+                yield port
+                return
     raise AssertionError("no free port of four digits")
 
 
 @contextmanager
 def house() -> Iterator[House]:
     """Make a house, and end what it started. Keys and ids that this process makes are the same each time."""
-    with tempfile.TemporaryDirectory(prefix="flowlatch-picture-") as directory:
-        made = House(Path(directory), free_port())
+    with tempfile.TemporaryDirectory(prefix="flowlatch-picture-") as directory, kept_port() as port:
+        made = House(Path(directory), port)
         made.build()
         with (
             mock.patch.dict(os.environ, HOME="/home/you"),
