@@ -5,7 +5,8 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 T ?= tests
-WORKERS ?= 2
+# Two for each core: many tests wait for a server or a screen.
+WORKERS ?= 4
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_LOCKED := $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
