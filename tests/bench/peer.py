@@ -7,7 +7,8 @@ second each in turns, so that a busy machine slows both.
 
 What is not equal: ours waits for the disk and checks the version; the peer forces its states, writes SQLite with
 synchronous=NORMAL, and keeps more details of a run. Its services are off, because with them it answers 503 more often.
-It has only the runs that this script makes, ours as many more as `--runs` says. Source: performance.md §1, §7, §9.
+It has only the runs that this script makes, ours as many more as `--runs` says; `--peer-runs` copies one of the peer's
+in its PostgreSQL, for the page, the count and the memory at equal sizes. Source: performance.md §1, §7, §9.
 """
 
 from __future__ import annotations
@@ -54,6 +55,20 @@ GATES = {
     ("count of one state", 1): "1/10",
 }
 """Goals as ratios of time, ours to the peer's: of p50 for one client, of time per answer for more."""
+COPY_RUNS = """
+CREATE TEMP TABLE one AS SELECT run AS kept, state AS stated FROM flow_run run JOIN flow_run_state state
+  ON state.id = run.state_id LIMIT 1;
+INSERT INTO flow_run SELECT filled.* FROM one, generate_series(1, {runs}) number,
+  LATERAL jsonb_populate_record(one.kept, jsonb_build_object(
+    'id', gen_random_uuid(), 'state_id', NULL, 'idempotency_key', NULL, 'name', 'run-' || number,
+    'expected_start_time', (one.kept).expected_start_time + number * interval '1 minute')) filled;
+INSERT INTO flow_run_state SELECT filled.* FROM one, flow_run run, LATERAL jsonb_populate_record(one.stated,
+  jsonb_build_object('id', gen_random_uuid(), 'flow_run_id', run.id)) filled WHERE run.state_id IS NULL;
+UPDATE flow_run SET state_id = state.id FROM flow_run_state state
+  WHERE state.flow_run_id = flow_run.id AND flow_run.state_id IS NULL;
+ANALYZE;
+"""
+"""Copies of one run and its state, later by a minute each; all columns of the peer's tables, whatever they are."""
 SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_SERVER_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
 
 
@@ -129,6 +144,12 @@ def postgres(programs: Path, place: Path) -> Iterator[str]:
             yield f"postgresql+asyncpg://postgres@/postgres?host={home}"
         finally:
             process.send_signal(signal.SIGINT)  # its "fast" way to end
+
+
+def copy_runs(programs: Path, home: Path, runs: int) -> None:
+    """Give the peer's database so many runs more."""
+    command = [str(programs / "psql"), "-h", str(home), "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-1"]
+    subprocess.run(command, input=COPY_RUNS.format(runs=runs), text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -209,9 +230,12 @@ def main() -> None:
     parser.add_argument("--prefect", type=Path, required=True, help="the peer's prefect command")
     parser.add_argument("--postgres", type=Path, help="directory of initdb and postgres, for the peer")
     parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--peer-runs", type=int, default=0, help="copies of a run in the peer's PostgreSQL (0)")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn (1)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.peer_runs and not arguments.postgres:
+        parser.error("--peer-runs needs --postgres")
     prefect, figures = arguments.prefect.absolute(), []
     with tempfile.TemporaryDirectory(prefix="flowlatch-bench-") as name:
         place = Path(name)
@@ -219,6 +243,8 @@ def main() -> None:
         with postgres(arguments.postgres, place) if arguments.postgres else nullcontext("") as database:
             with peer_server(prefect, place / "peer", database):
                 pass  # its database is made and its files are read: the start below is a warm one
+            if arguments.peer_runs:
+                copy_runs(arguments.postgres, place / "postgres", arguments.peer_runs)
             with peer_server(prefect, place / "peer", database) as (peer, peer_s):
                 server = ServerProcess(place, "--no-scheduler")
                 with server.start():
@@ -233,7 +259,8 @@ def main() -> None:
                     memory = tree_mib(ours.pid), tree_mib(peer.pid)
                     figures.append(_against("resident memory after it", *memory, "MiB", "1/3"))
     kind = "PostgreSQL" if arguments.postgres else "SQLite"
-    title = f"Against Prefect 3.8.8 on {kind}, {arguments.runs:,} runs on our side"
+    sizes = f"{arguments.runs:,} runs on our side, {arguments.peer_runs:,} more on the peer's"
+    title = f"Against Prefect 3.8.8 on {kind}, {sizes}"
     show(title, figures, as_json=arguments.json)
 
 
