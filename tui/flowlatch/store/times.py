@@ -60,8 +60,13 @@ def canonical_time(text: str) -> str:
 
 def add_seconds(text: str, seconds: float) -> str:
     """Return the stored time `seconds` later; the last moment of the year 9999 at most."""
+    return text_after(from_text(text), seconds)
+
+
+def text_after(moment: datetime, seconds: float) -> str:
+    """Return the time `seconds` after an aware one as stored text; the last moment of the year 9999 at most."""
     try:
-        return utc_text(from_text(text) + timedelta(seconds=seconds))
+        return utc_text(moment + timedelta(seconds=seconds))
     except OverflowError:
         return utc_text(datetime.max.replace(tzinfo=UTC))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from flowlatch.model.state_type import StateType
@@ -24,17 +25,30 @@ STATES_LIMIT = 1_000
 """States in one call at most."""
 T = TypeVar("T")
 
-_RUN = """SELECT tenant_id, version, state, state_timestamp, start_time, end_time, heartbeat, agent_id
-FROM flow_run WHERE id = ?"""
+_OFTEN_SAME = (
+    "state",
+    "state_message",
+    "state_start_time",
+    "actor",
+    "start_time",
+    "end_time",
+    "duration",
+    "heartbeat",
+    "agent_id",
+)
+"""Columns that a new state may leave as they are: SQLite writes the indexes of a column that is set, changed or not."""
+_RUN = f"SELECT tenant_id, version, state_timestamp, {', '.join(_OFTEN_SAME)} FROM flow_run WHERE id = ?"
 
-# The whole of optimistic locking is this one statement: it finds the run on that version, or it does nothing.
-_SET = """UPDATE flow_run SET
-    version = version + 1, updated = :now, change_seq = :change_seq, state_id = :state_id, state = :state,
-    state_timestamp = :timestamp, state_message = :message, state_start_time = :state_start_time, actor = :actor,
-    start_time = :start_time, end_time = :end_time, duration = :duration, heartbeat = :heartbeat, agent_id = :agent_id
-WHERE id = :id"""
-_SET_ON_VERSION = _SET + " AND version = :version RETURNING version"
-_SET_ALWAYS = _SET + " RETURNING version"
+
+@cache
+def _set(columns: tuple[str, ...]) -> str:
+    """Return the whole of optimistic locking: the statement finds the run on that version, or it does nothing."""
+    others = "".join(f", {column} = ?" for column in columns)
+    return (
+        "UPDATE flow_run SET version = version + 1, updated = ?, change_seq = ?, state_id = ?, state_timestamp = ?"
+        f"{others} WHERE id = ? AND version = ?"
+    )
+
 
 _CURRENT = "SELECT version, state, state_message, state_timestamp, actor FROM {table} WHERE id = ?"
 
@@ -44,10 +58,14 @@ class _Run(NamedTuple):
 
     tenant_id: str | None
     version: int
-    state: str | None
     state_timestamp: str | None
+    state: str | None
+    state_message: str | None
+    state_start_time: str | None
+    actor: str | None
     start_time: str | None
     end_time: str | None
+    duration: int | None
     heartbeat: str | None
     agent_id: str | None
 
@@ -95,36 +113,36 @@ def put_flow_run_state(tx: Tx, run_id: str, version: int | None, state: StateVal
     row = one(tx, _RUN, (run_id,))
     if row is None:
         raise not_found("flow run", run_id)
-    run = _Run(*row)
+    run = _Run._make(row)
     if _is_late_failure(tx, run, version, state):
         version = run.version
     elif state.type == StateType.SUBMITTED and run.state == StateType.SUBMITTED:
         raise Refusal("CONFLICT", f"State update failed: flow run {run_id} is Submitted already")
+    expected = run.version if version is None else version
     timestamp = later(tx.now_text, run.state_timestamp)
     state_id = tx.new_row_id()
-    values = {
-        "id": run_id,
-        "version": version,
-        "now": tx.now_text,
-        "change_seq": tx.changed(run_id, "updated"),
-        "state_id": state_id,
-        "state": state.type,
-        "timestamp": timestamp,
-        "message": state.message,
-        "state_start_time": state.start_time,
-        "actor": tx.origin.actor,
-        **timing(state, timestamp, run.start_time, run.end_time),
-        "heartbeat": tx.now_text if state.type in (StateType.RUNNING, StateType.SUBMITTED) else run.heartbeat,
-        "agent_id": (tx.origin.agent_id or run.agent_id) if state.type == StateType.SUBMITTED else run.agent_id,
-    }
-    rows = tx.execute(_SET_ALWAYS if version is None else _SET_ON_VERSION, values).fetchall()
-    if not rows:
+    times = timing(state, timestamp, run.start_time, run.end_time)
+    new = (
+        state.type,
+        state.message,
+        state.start_time,
+        tx.origin.actor,
+        times["start_time"],
+        times["end_time"],
+        times["duration"],
+        tx.now_text if state.type in (StateType.RUNNING, StateType.SUBMITTED) else run.heartbeat,
+        (tx.origin.agent_id or run.agent_id) if state.type == StateType.SUBMITTED else run.agent_id,
+    )
+    old = row[-len(new) :]
+    changed = [place for place, value in enumerate(new) if value != old[place]]
+    values = (tx.now_text, tx.changed(run_id, "updated"), state_id, timestamp, *(new[place] for place in changed))
+    statement = _set(tuple(_OFTEN_SAME[place] for place in changed))
+    if not tx.execute(statement, (*values, run_id, expected)).rowcount:
         raise version_conflict(tx, "flow_run", run_id, version)
-    new_version = int(rows[0][0])
-    insert_state(tx, "flow_run_state", "flow_run_id", run_id, run.tenant_id, state, new_version, timestamp, state_id)
+    insert_state(tx, "flow_run_state", "flow_run_id", run_id, run.tenant_id, state, expected + 1, timestamp, state_id)
     if state.type == StateType.CANCELLED:
         cancel_task_runs(tx, run_id)
-    return {"id": run_id, "status": "SUCCESS", "message": None, "version": new_version}
+    return {"id": run_id, "status": "SUCCESS", "message": None, "version": expected + 1}
 
 
 def _is_late_failure(tx: Tx, run: _Run, version: int | None, state: StateValue) -> bool:

@@ -23,7 +23,7 @@ from flowlatch.store.operations.rows import (
 )
 from flowlatch.store.operations.states import StateValue, insert_state
 from flowlatch.store.operations.task_run_rows import create_task_runs
-from flowlatch.store.times import add_seconds, canonical_time
+from flowlatch.store.times import canonical_time, text_after
 
 KEY_LIMIT = 1_024
 """Bytes of an idempotency key at most."""
@@ -35,6 +35,10 @@ _FLOW = """SELECT flow.id, flow.tenant_id, flow.archived, flow.parameters, flow.
 FROM flow JOIN flow_group ON flow_group.id = flow.flow_group_id WHERE """
 _FLOW_BY_ID = _FLOW + "flow.id = ?"
 _FLOW_BY_GROUP = _FLOW + "flow.version_group_id = ? ORDER BY flow.archived, flow.version DESC LIMIT 1"
+
+# Most uses of a live key are repeats. They write one row, and no index nor any owner is looked at.
+_REPEAT = """UPDATE idempotency SET uses = uses + 1, expires_at = ?
+WHERE flow_id = ? AND key = ? AND expires_at > ? RETURNING flow_run_id, fingerprints"""
 
 # One statement decides who owns a key: it claims a free or expired one for the run about to be made, or counts one
 # more use of a live one. Every use moves the end of the key's life.
@@ -89,8 +93,6 @@ def create_flow_run(
     start_time = _start_time(tx, scheduled_start_time)
     _check_texts(idempotency_key, flow_run_name)
     run = {
-        "id": tx.new_id(),
-        "name": flow_run_name or tx.new_name(),
         "parameters": to_json(complete_parameters(flow, wanted), "parameters"),
         "context": to_json(given_context, "context"),
         "run_config": optional_json(_run_config(flow, run_config), "run_config"),
@@ -98,7 +100,6 @@ def create_flow_run(
         "scheduled_start_time": start_time,
         "idempotency_key": idempotency_key or None,
     }
-    answer: dict[str, Any] = {"id": run["id"], "replayed": False, "mismatch": [], "expires_at": None}
     if idempotency_key:
         inputs = {
             "parameters": parameters,
@@ -108,9 +109,11 @@ def create_flow_run(
             "scheduled_start_time": None if scheduled_start_time is None else start_time,
             "flow_run_name": flow_run_name or None,
         }
-        answer = _claim(tx, flow.id, idempotency_key, str(run["id"]), inputs)
+        answer = _use_key(tx, flow.id, idempotency_key, inputs)
+    else:
+        answer = {"id": tx.new_id(), "replayed": False, "mismatch": [], "expires_at": None}
     if not answer["replayed"]:
-        insert_run(tx, flow, run)
+        insert_run(tx, flow, {"id": answer["id"], "name": flow_run_name or tx.new_name(), **run})
     return answer
 
 
@@ -209,25 +212,25 @@ def fingerprints(inputs: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _claim(tx: Tx, flow_id: str, key: str, run_id: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Claim a key for the run about to be made, or count one more use of it; return the answer to the create."""
+def _use_key(tx: Tx, flow_id: str, key: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Count one more use of a live key, or claim it for a run about to be made; return the answer to the create."""
     mine = fingerprints(inputs)
-    expires_at = add_seconds(tx.now_text, tx.idempotency_window_s)
-    cursor = tx.execute(
-        _CLAIM,
-        {
-            "flow_id": flow_id,
-            "key": key,
-            "run_id": run_id,
-            "now": tx.now_text,
-            "expires_at": expires_at,
-            "fingerprints": to_json(mine, "fingerprints"),
-        },
-    )
-    ((owner, stored),) = cursor.fetchall()
+    expires_at = text_after(tx.now, tx.idempotency_window_s)
+    used = tx.execute(_REPEAT, (expires_at, flow_id, key, tx.now_text)).fetchall()
+    run_id = "" if used else tx.new_id()
+    ((owner, stored),) = used or _claim(tx, flow_id, key, run_id, expires_at, mine)
     first = mine if owner == run_id else from_json(stored)
     mismatch = [name for name in inputs if mine.get(name) != first.get(name)]
     return {"id": owner, "replayed": owner != run_id, "mismatch": mismatch, "expires_at": expires_at}
+
+
+def _claim(tx: Tx, flow_id: str, key: str, run_id: str, expires_at: str, mine: dict[str, str]) -> list[tuple[str, str]]:
+    """Claim a key and return its owner and the fingerprints of its first use, as the one row that there is."""
+    values = {"flow_id": flow_id, "key": key, "run_id": run_id, "now": tx.now_text, "expires_at": expires_at}
+    claimed: list[tuple[str, str]] = tx.execute(
+        _CLAIM, {**values, "fingerprints": to_json(mine, "fingerprints")}
+    ).fetchall()
+    return claimed
 
 
 def insert_run(tx: Tx, flow: FlowFacts, run: dict[str, Any], *, auto_scheduled: bool = False) -> None:

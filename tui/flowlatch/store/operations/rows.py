@@ -73,6 +73,8 @@ def to_json(value: Any, what: str) -> str:
 
     Raises `Refusal`, naming `what` it was.
     """
+    if value == {} and isinstance(value, dict):
+        return EMPTY_OBJECT
     try:
         text = _ENCODER.encode(value)
         if not text.isascii():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from flowlatch.model.state_type import SCHEDULED_LIKE, StateType, state_type
 from flowlatch.store.base import Tx
-from flowlatch.store.operations.rows import bad_input, insert, to_json
+from flowlatch.store.operations.rows import bad_input, to_json
 from flowlatch.store.times import add_seconds, canonical_time
 
 STATE_LIMIT = 1_000_000
@@ -36,8 +36,7 @@ _STARTS_NOW = SCHEDULED - {"Paused"}
 # Resume is not in the contract's list, but without a time no agent would ever pick it up; a client fills in "now" too.
 
 
-@dataclass(frozen=True, slots=True)
-class StateValue:
+class StateValue(NamedTuple):
     """A state that was found fit to be set."""
 
     type: str
@@ -128,19 +127,14 @@ def insert_state(
     state_id: str,
 ) -> None:
     """Write one row of a run's history. `owner` is the column that names the run."""
-    insert(
-        tx,
-        table,
-        {
-            "id": state_id,
-            "tenant_id": tenant_id,
-            owner: run_id,
-            "timestamp": timestamp,
-            "state": state.type,
-            "version": version,
-            "message": state.message,
-            "start_time": state.start_time,
-            "serialized_state": state.serialized,
-            "actor": tx.origin.actor,
-        },
+    now, actor = tx.now_text, tx.origin.actor
+    row = (state_id, now, now, tenant_id, run_id, timestamp, state.type, version, state.message, state.start_time)
+    tx.execute(_insert(table, owner), (*row, state.serialized, actor))
+
+
+@cache
+def _insert(table: str, owner: str) -> str:
+    return (
+        f"INSERT INTO {table} (id, created, updated, tenant_id, {owner}, timestamp, state, version, message,"
+        " start_time, serialized_state, actor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
