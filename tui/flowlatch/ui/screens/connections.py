@@ -83,7 +83,7 @@ class ConnectionsScreen(OptionsModal[str]):
         ]
         url = profile.url or "embedded server of this machine"
         return Content.assemble(
-            ("● " if is_here else "  ", "$accent"),
+            ("● " if is_here else "  ", self.accent),
             (fit(one_line(profile.name, 16), 16), "bold"),
             " ",
             fit(one_line(url, 60), 34),

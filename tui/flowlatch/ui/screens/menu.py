@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
@@ -14,6 +15,9 @@ from textual.widgets.option_list import Option
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui.screens.options import OptionsModal
+
+NOTE_CELLS = 72
+"""A longer note goes on in the next line."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class MenuScreen(OptionsModal[str]):
     def _option(self, choice: Choice, width: int) -> Option:
         return Option(
             Content.assemble(
-                (f"{choice.letter or ' '}  ", "$accent bold"),
-                ("● " if choice.is_current else "  ", "$accent"),
+                (f"{choice.letter or ' '}  ", f"{self.accent} bold".strip()),
+                ("● " if choice.is_current else "  ", self.accent),
                 choice.label.ljust(width),
                 (f"   {choice.note}" if choice.note else "", "$muted"),
             ),
@@ -66,6 +70,8 @@ class MenuScreen(OptionsModal[str]):
         """Stand on the current choice."""
         self.query_one("#box").border_title = Content(self._title)
         options = self.options
+        if self._note:
+            options.styles.min_width = min(cell_len(self._note), NOTE_CELLS)
         current = [index for index, choice in enumerate(self._choices) if choice.is_current and choice.is_enabled]
         options.highlighted = current[0] if current else 0 if self._choices else None
         options.focus()

@@ -26,6 +26,11 @@ class OptionsModal(FlowModal[T | None]):
     """
 
     @property
+    def accent(self) -> str:
+        """The style of keys and marks: none in the terminal's own colours, where the cursor's row is blue as well."""
+        return "" if self.app.current_theme.ansi else "$accent"
+
+    @property
     def options(self) -> OptionList:
         """The list."""
         return self.query_one(OptionList)

@@ -15,7 +15,7 @@ from flowlatch.live.session import Session
 from flowlatch.ui.screens.options import OptionsModal
 from flowlatch.ui.widgets.columns import COLUMNS, DEFAULT_COLUMNS
 
-NOTE = "space shows or hides · J K move · d default · enter takes it"
+NOTE = "space on or off · J K move · d default · enter takes it"
 FIXED = ("state", "run")
 """Always shown: what a run is cannot be hidden."""
 
@@ -56,7 +56,9 @@ class ColumnsScreen(OptionsModal[tuple[str, ...]]):
             mark = "[x]" if name in self._shown else "[ ]"
             note = "   always shown" if name in FIXED else ""
             options.add_option(
-                Option(Content.assemble((f"{mark} ", "$accent"), COLUMNS[name].title.ljust(12), (note, "$muted")), name)
+                Option(
+                    Content.assemble((f"{mark} ", self.accent), COLUMNS[name].title.ljust(12), (note, "$muted")), name
+                )
             )
         options.highlighted = max(0, min(highlighted, len(self._order) - 1))
 
