@@ -300,7 +300,11 @@ class TestWide:
         return LARGE
 
     async def test_the_log_stands_on_the_right_and_other_runs_below(self, deck: Deck) -> None:
-        await deck.shows("it broke", "x Failed", "other runs of this flow", "calm-otter")
+        text = await deck.shows("it broke", "x Failed", "other runs of this flow", "calm-otter")
+        facts = text[text.index("times") : text.index("other runs")]
+        assert "end " in facts, "no part of a fact is cut away"
+        assert "flow version" in facts
+        assert "esc Back" in text
         await deck.press("l")
         await deck.hides("other runs")
         await deck.press("l", "right_square_bracket", "right_square_bracket", "right_square_bracket")

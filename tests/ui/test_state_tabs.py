@@ -29,3 +29,18 @@ async def test_the_active_tab_is_always_there() -> None:
     async with app.run_test(size=(60, 5)):
         tabs.show({}, len(TABS) - 1)
         assert TABS[-1].title in tabs.plain
+
+
+@pytest.mark.parametrize("number", [0, 75, 1204, 1_204_567])
+async def test_a_space_stands_between_the_tabs_and_the_chart(number: int) -> None:
+    tabs = StateTabs()
+    app = Stage(lambda: tabs)
+    async with app.run_test(size=(100, 5)) as pilot:
+        tabs.show({tab.states: Count(value=number) for tab in TABS}, 0, [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8])
+        for width in range(100, 200):
+            await pilot.resize_terminal(width, 5)
+            line = tabs.plain
+            assert " last hour " in line, (width, line)
+            assert len(line) <= tabs.content_size.width, (width, line)
+            has_all = all(tab.title in line for tab in TABS)
+            assert (f" {MORE} " in line) is not has_all, (width, line)

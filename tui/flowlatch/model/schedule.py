@@ -19,7 +19,7 @@ FORMS = (
     " 9:00, 7am or noon · 2026-12-01 · 2026-12-01 09:00 · ISO 8601; a zone behind it: UTC, +02:00, Europe/Berlin"
 )
 """The allowed forms, on one line."""
-EXAMPLES = ("in 20m", "17:30", "fri 9:00 UTC", "2026-12-01 00:00", "next month end")
+EXAMPLES = ("in 20m", "17:30", "fri 9:00 UTC", "2026-12-01 00:00", "month end")
 """A few to try, for the form."""
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 MAX_TEXT = 100

@@ -132,10 +132,14 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         written = "yours was written" if conflict.is_written else "nothing was written"
         chips = [f"conflict {self.count}"] if self.count > 1 or view.width >= ROOMY else []
         chips += [written, *([lock(self.session)] if view.width >= ROOMY else [])]
-        name = self.title_of_run + (f"   id {conflict.base.run_id}" if view.width >= ROOMY else "")
         chip = " · ".join(chips)
+        room = view.width - cell_len(chip) - 1
+        name, run_id = self.title_of_run, str(conflict.base.run_id)
+        if view.width >= ROOMY:
+            is_whole = cell_len(name) + len(f"   id {run_id}") <= room
+            name += f"   id {run_id if is_whole else run_id[:4] + '…' + run_id[-4:]}"
         head = Content.assemble(
-            (fit(name, view.width - cell_len(chip) - 1), "bold"),
+            (fit(name, room), "bold"),
             (f"  {chip}", "$state-success"),
             "\n",
             conflict_view.headline(conflict, view),

@@ -90,7 +90,8 @@ class DraftsScreen(FlowScreen[None]):
     def _row(self, draft: Draft) -> Row:
         what = "OUTCOME UNKNOWN" if draft.is_unknown else str(draft.kind)
         based = f"v{draft.base_version}" if draft.base_version is not None else ""
-        where = "" if self._is_ours(draft) else one_line(draft.profile or "another server", 30)
+        is_ours = self._is_ours(draft)
+        where = one_line(draft.profile, 30) or ("this server" if is_ours else "another server")
         return Row(
             draft.id,
             (
@@ -98,9 +99,9 @@ class DraftsScreen(FlowScreen[None]):
                 (what, "late" if draft.is_unknown else ""),
                 (based, "muted"),
                 (one_line(draft.title, 120), ""),
-                (where, "late"),
+                (where, "muted" if is_ours else "late"),
             ),
-            look="" if self._is_ours(draft) else "faint",
+            look="" if is_ours else "faint",
         )
 
     def _is_ours(self, draft: Draft) -> bool:

@@ -35,6 +35,7 @@ class Listing(FlowScreen[None], Generic[V]):
         keys.REFRESH,
         replace(keys.TIME_STYLE, action="app.time_style"),
         replace(keys.QUIT, action="app.quit"),
+        replace(keys.BACK, action="app.back", show=True),
     ]
     DEFAULT_CSS = """
     Listing #heading { height: 1; color: $muted; }

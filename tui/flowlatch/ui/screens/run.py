@@ -34,6 +34,7 @@ class RunScreen(RunView):
         keys.REFRESH,
         replace(keys.TIME_STYLE, action="app.time_style"),
         replace(keys.QUIT, action="app.quit"),
+        replace(keys.BACK, action="app.back", show=True),
     ]
 
     def action_next_tab(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from flowlatch.live.detail import Part, RunDetail
@@ -16,6 +17,8 @@ from flowlatch.ui.format import duration, foreign_content, run_duration_s, state
 from flowlatch.ui.screens.times import Times
 
 LABEL_CELLS = 9
+GAP = "   "
+"""Between the parts of a fact."""
 FLOW_CELLS = 28
 """Characters of a name in the top line, so that version and state have their place at 80 columns."""
 MESSAGE_LINES = 3
@@ -43,16 +46,28 @@ def facts(detail: RunDetail, times: Times, width: int, *, me: str = "") -> Conte
     lines = [
         _state_line(run, times, width),
         *_message_lines(run, width),
-        _fact("times", _times(run, times)),
-        _fact("who", _who(run, detail.history, me)),
+        *_fact_lines("times", _times(run, times), width),
+        *_fact_lines("who", _who(run, detail.history, me), width),
         _fact("key", _key(run, times)),
-        _fact("labels", _labels(run)),
+        *_fact_lines("labels", _labels(run), width),
     ]
     return Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
 
 
 def _fact(name: str, value: Content) -> Content:
     return Content.assemble((name.ljust(LABEL_CELLS), "$muted"), value)
+
+
+def _fact_lines(name: str, parts: Sequence[str], width: int) -> list[Content]:
+    """Return a fact of several parts: side by side while they fit, the rest on a line of its own below."""
+    lines = [""]
+    for part in parts:
+        joined = f"{lines[-1]}{GAP}{part}" if lines[-1] else part
+        if lines[-1] and cell_len(joined) > width - LABEL_CELLS:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return [_fact(name if not index else "", Content(line)) for index, line in enumerate(lines)]
 
 
 def _state_line(run: FlowRun, times: Times, width: int) -> Content:
@@ -78,7 +93,7 @@ def _message_lines(run: FlowRun, width: int) -> list[Content]:
     return [_fact("message" if not index else "", line) for index, line in enumerate(lines)]
 
 
-def _times(run: FlowRun, times: Times) -> Content:
+def _times(run: FlowRun, times: Times) -> list[str]:
     parts = [f"sched {times.short(run.scheduled_start_time)}"]
     if run.start_time:
         late = (run.start_time - run.scheduled_start_time).total_seconds() if run.scheduled_start_time else 0
@@ -88,17 +103,17 @@ def _times(run: FlowRun, times: Times) -> Content:
         parts.append(f"{'took' if run.is_finished else 'running'} {duration(took)}")
     if run.end_time:
         parts.append(f"end {times.short(run.end_time)}")
-    return Content("   ".join(parts))
+    return parts
 
 
-def _who(run: FlowRun, history: Sequence[State], me: str) -> Content:
+def _who(run: FlowRun, history: Sequence[State], me: str) -> list[str]:
     first = next((state for state in history if state.version <= 1), None)
     maker = party(first.actor if first else None, me=me)
     if run.auto_scheduled:
         maker = "the schedule"
     elif source := source_of(run):
         maker += f" as {SOURCE_WORDS[source[0]]} {source[1][:4]}…{source[1][-4:]}"
-    return Content(f"created by {maker}   last change by {party(run.actor, me=me)}")
+    return [f"created by {maker}", f"last change by {party(run.actor, me=me)}"]
 
 
 def _key(run: FlowRun, times: Times) -> Content:
@@ -118,12 +133,15 @@ def _key(run: FlowRun, times: Times) -> Content:
     return Content.assemble(*parts)
 
 
-def _labels(run: FlowRun) -> Content:
-    labels = " ".join(one_line(label, 60) for label in run.labels) or "none"
-    version = f"   flow version {run.flow_version}" if run.flow_version is not None else ""
-    auto = "   made by its schedule" if run.auto_scheduled else ""
-    agent = f"   {party(run.agent_id)}" if run.agent_id else ""
-    return Content(f"{labels}{version}{auto}{agent}")
+def _labels(run: FlowRun) -> list[str]:
+    parts = [" ".join(one_line(label, 60) for label in run.labels) or "none"]
+    if run.flow_version is not None:
+        parts.append(f"flow version {run.flow_version}")
+    if run.auto_scheduled:
+        parts.append("made by its schedule")
+    if run.agent_id:
+        parts.append(party(run.agent_id))
+    return parts
 
 
 def state_detail(state: State, times: Times, *, me: str = "") -> Content:

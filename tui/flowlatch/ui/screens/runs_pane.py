@@ -30,6 +30,7 @@ from flowlatch.ui.format import (
     state_content,
     style_name,
 )
+from flowlatch.ui.widgets.log_view import LEVEL_CELLS, SHORT
 
 REST_S = 0.15
 """The cursor rests this long on a run before more is asked for, so that moving through a list asks for nothing."""
@@ -174,7 +175,7 @@ def _facts(run: FlowRun, whole: FlowRun, session: Session, width: int) -> list[C
         )
     due = run.scheduled_start_time
     if due:
-        utc = f"   ({stamp(due)[11:]})" if offset_of(due.astimezone(zone)) != "UTC" else ""
+        utc = f"  ({stamp(due)[11:]})" if offset_of(due.astimezone(zone)) != "UTC" else ""
         lines.append(_fact("sched", f"{stamp(due, zone)}{utc}", width))
     took = run_duration_s(run, now)
     if took is not None:
@@ -244,7 +245,8 @@ def _logs(detail: RunDetail, session: Session, width: int, room: int) -> list[Co
 
 def _log_line(line: LogLine, session: Session, width: int) -> Content:
     at = f"{line.timestamp.astimezone(session.local_zone):%H:%M:%S} "
-    level = fit(one_line(line.level, 8), 8)
+    word = one_line(line.level, 8)
+    level = fit(SHORT.get(word.upper(), word), LEVEL_CELLS + 1)
     style = _LEVELS.get(line.level.upper(), "$muted")
     message = one_line(clean(line.message, 400), 400)
-    return Content.assemble((at, "$muted"), (level, style), fit(message, max(width - len(at) - 8, 4)))
+    return Content.assemble((at, "$muted"), (level, style), fit(message, max(width - len(at) - len(level), 4)))

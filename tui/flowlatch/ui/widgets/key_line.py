@@ -12,6 +12,8 @@ from flowlatch.ui.keys import shown
 
 KEPT = ("command", "help")
 """Actions that stay on the line when others find no room."""
+LAST = ("back", *KEPT)
+"""Actions that come behind all others, wherever they are bound."""
 SPACE = 2
 
 
@@ -62,8 +64,8 @@ class KeyLine(Widget):
                 if is_typing and len(shown(key)) == 1:
                     continue
                 hints.setdefault(name, _Hint(name, binding.key_display or shown(key), binding.description))
-        kept = [hints.pop(name) for name in KEPT if name in hints]
-        return [*hints.values(), *kept]
+        last = [hints.pop(name) for name in LAST if name in hints]
+        return [*hints.values(), *last]
 
     def _placed(self) -> list[tuple[int, _Hint]]:
         """Return the hints that fit, each with its first column; those in KEPT always have their place."""

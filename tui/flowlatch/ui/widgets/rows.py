@@ -90,13 +90,15 @@ class Rows(LineView):
         return " " + "".join(fit(column.title, width) + " " * GAP for column, width in titles if width)
 
     def line(self, row: int) -> Sequence[Span]:
-        """Return the cells of a row."""
+        """Return the cells of a row, up to its last text: blanks that find no room are not marked as cut."""
         shown = self.rows[row]
         spans: list[Span] = [(" ", "")]
         for (text, look), width in zip(shown.cells, self._widths, strict=False):
             if width:
                 spans.append((fit(text, width) + " " * GAP, shown.look or look))
-        return spans
+        while len(spans) > 1 and spans[-1][0].isspace():
+            spans.pop()
+        return [*spans[:-1], (spans[-1][0].rstrip() or " ", spans[-1][1])]
 
     def plain(self, row: int) -> str:
         """Return a row's texts uncut, so that search finds what the line cuts."""

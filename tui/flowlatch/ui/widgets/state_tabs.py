@@ -79,12 +79,13 @@ class StateTabs(Widget):
 
     @property
     def _cells(self) -> int:
-        """The cells of the line; those at its right end are left to `MORE` and the space before it."""
-        return self.content_size.width - 1 - len(MORE)
+        """The cells of the line up to where the other lines end."""
+        return self.content_size.width - 1
 
     def _room(self) -> int:
-        """Return the cells there are for tabs."""
-        return self._cells - (self._chart().cell_length + SPACE if self._trend else 0)
+        """Return the cells there are for tabs: what the chart leaves, less `MORE` with a space before and behind it."""
+        chart = self._chart().cell_length + 1 if self._trend else 0
+        return self._cells - chart - len(MORE) - (1 if self._trend else 0)
 
     def _placed(self) -> list[tuple[int, int, str, str]]:
         """Return (column, index, title, number) of the tabs that fit; the active one always does."""
