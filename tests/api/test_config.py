@@ -13,6 +13,7 @@ import pytest
 from flowlatch.config import Secret, Settings, load_settings, places, resolve
 from flowlatch.config_edit import add_profile, found_profiles, save_filter, use_profile
 from flowlatch.errors import ConfigError
+from flowlatch.places import brief
 from flowlatch.secret import read_secret
 
 CANARY = "canary-token-7f3a"
@@ -310,6 +311,13 @@ def test_prefect_users_are_offered_their_own_servers(tmp_path: Path) -> None:
     (base / "config.toml").write_text("[broken")
     (base / "profiles.toml").write_bytes(b"\xff")
     assert found_profiles({}, tmp_path) == []
+
+
+def test_a_path_below_home_is_told_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "you"))
+    assert brief(tmp_path / "you" / "state" / "journal.jsonl") == "~/state/journal.jsonl"
+    assert brief(tmp_path / "you") == str(tmp_path / "you")
+    assert brief(tmp_path / "your" / "x") == str(tmp_path / "your" / "x")
 
 
 def test_places_follow_flowlatch_home(tmp_path: Path) -> None:

@@ -19,6 +19,15 @@ class Places:
     state: Path
 
 
+def brief(path: Path) -> str:
+    """Return a path as a shell would take it, with `~` for the home directory."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return str(path)
+    return f"~/{path.relative_to(home)}" if path != home and path.is_relative_to(home) else str(path)
+
+
 def places(environ: Mapping[str, str] = os.environ) -> Places:
     """Return the places of files: all under `FLOWLATCH_HOME` if set, else the platform's directories."""
     home = environ.get("FLOWLATCH_HOME", "").strip()

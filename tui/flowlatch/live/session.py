@@ -168,7 +168,7 @@ class Session:
         """The record of what was done from here."""
         from flowlatch.live.journal import Journal
 
-        return Journal(places().state / "journal.jsonl")
+        return Journal(places().state / "journal.jsonl", clock=self._clock)
 
     @cached_property
     def drafts(self) -> Drafts:

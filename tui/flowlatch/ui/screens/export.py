@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from flowlatch.errors import BackendError, BadInput
 from flowlatch.live.export import Export, Format, suggested, write_new
 from flowlatch.live.session import Session
+from flowlatch.places import brief
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowModal
@@ -48,7 +49,7 @@ class ExportScreen(FlowModal[Path | None]):
         if len(self._export.formats) > 1:
             options = [Option(kind.value, WORDS[kind]) for kind in self._export.formats]
             yield Field("Format", Choice(options, value=self._format.value, id="format"))
-        yield Field("File", TextInput(str(self._proposal), id="file"), id="file-field")
+        yield Field("File", TextInput(brief(self._proposal), id="file"), id="file-field")
         yield Static(self._note(), classes="note", markup=False)
         yield Static(Content(""), id="answer", markup=False)
 
@@ -73,8 +74,8 @@ class ExportScreen(FlowModal[Path | None]):
         field = self.query_one("#file", Input)
         self._format = Format(message.value)
         proposal = suggested(self._export, self._format, self._directory, self.session.local_now())
-        if field.value == str(self._proposal):
-            field.value = str(proposal)
+        if field.value == brief(self._proposal):
+            field.value = brief(proposal)
         else:
             path = Path(field.value)
             if path.suffix.lstrip(".") in [kind.value for kind in self._export.formats]:
