@@ -27,6 +27,8 @@ FILES = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf")
 ZOOM = 1.0
 CELL = 12.2
 """Width of a cell in Rich's pictures."""
+BEYOND = "\u2e80"
+"""From here on `FONT` has no letters; other fonts have another width, also for those of one cell."""
 WIDE = ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",)
 """Fonts for letters that `FONT` lacks, used where they are installed."""
 
@@ -80,18 +82,22 @@ def svg_of(app: App[Any], title: str, *, is_white: bool = False) -> str:
 
 
 def _in_cells(found: re.Match[str]) -> str:
-    """Give each letter that is not one cell wide its own place, so that no font can move what follows it."""
+    """Give each letter that is no plain one its own place, so that no font can move what follows it."""
     look, start, line, more, content = found.groups()
     text, at = html.unescape(content), float(start)
     letters, _ = split_graphemes(text)
-    if all(cells == 1 for _, _, cells in letters):
+    if all(_is_plain(text[begin:end], cells) for begin, end, cells in letters):
         return found.group()
-    pieces: list[tuple[str, int]] = [("", 0)]
+    pieces: list[tuple[str, int]] = []
+    was_plain = False
     for begin, end, cells in letters:
-        if cells == 1 and pieces[-1][1] == len(pieces[-1][0]) and end - begin == 1:
-            pieces[-1] = (pieces[-1][0] + text[begin:end], pieces[-1][1] + 1)
+        letter = text[begin:end]
+        is_plain = _is_plain(letter, cells)
+        if is_plain and was_plain:
+            pieces[-1] = (pieces[-1][0] + letter, pieces[-1][1] + cells)
         else:
-            pieces.append((text[begin:end], cells))
+            pieces.append((letter, cells))
+        was_plain = is_plain
     drawn = ""
     for piece, cells in pieces:
         escaped = html.escape(piece).replace(" ", "&#160;")
@@ -100,6 +106,11 @@ def _in_cells(found: re.Match[str]) -> str:
             drawn += f'<text class="{look}" x="{at:g}" {line} textLength="{width:g}" {more}>{escaped}</text>'
             at = round(at + width, 1)
     return drawn
+
+
+def _is_plain(letter: str, cells: int) -> bool:
+    """True for one character, one cell wide, that `FONT` draws one cell wide: not combined, no other font's."""
+    return cells == 1 and len(letter) == 1 and letter < BEYOND
 
 
 def png_of(svg: str) -> bytes:

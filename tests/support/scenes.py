@@ -203,7 +203,7 @@ async def command(stage: Stage) -> None:
 async def offline(stage: Stage) -> None:
     """The list after the server has gone."""
     await asyncio.to_thread(stage.server.stop)
-    await stage.shows("OFFLINE")
+    await stage.shows("OFFLINE", "connection refused")
 
 
 async def wide(stage: Stage) -> None:
@@ -230,6 +230,38 @@ async def _made(stage: Stage, names: Any) -> None:
         await asyncio.to_thread(stage.wire.set_state, made, 1, state, message)
     await stage.press("g")
     await stage.shows("in 5")
+
+
+async def picker(stage: Stage) -> None:
+    """The form for a run, while its flow is chosen."""
+    await stage.press("n")
+    await stage.on("CreateScreen")
+    await stage.write("s")
+
+
+async def as_json(stage: Stage) -> None:
+    """The form for a run, its parameters as JSON."""
+    await _then(failed, "N", screen="CreateScreen")(stage)
+    await stage.press("tab", "tab", "tab", "right")
+
+
+async def search(stage: Stage) -> None:
+    """A word looked for in a log."""
+    await _then(run, "l", "slash")(stage)
+    await stage.write("task")
+    await stage.press("enter")
+
+
+async def cancel(stage: Stage) -> None:
+    """The question before a run that is running is cancelled."""
+    await stage.filtered("state:running")
+    await stage.press("x")
+
+
+async def refused(stage: Stage) -> None:
+    """What a key that writes says while nothing may be written."""
+    await runs(stage)
+    await stage.press("U", "x")
 
 
 async def frozen(stage: Stage) -> None:
@@ -263,16 +295,27 @@ SCENES: dict[str, Scene] = {
     "created": Scene(created, touches=True),
     "schedule": Scene(schedule),
     "edit": Scene(edit, is_main=True),
-    "cancel": Scene(_then(runs, "U", "k", "k", "k", "k", "x")),
+    "picker": Scene(picker),
+    "json": Scene(as_json),
+    "cancel": Scene(cancel),
+    "finished": Scene(_then(runs, "U", "k", "k", "k", "k", "x")),
     "delete": Scene(_then(failed, "colon", *"delete", "enter")),
+    "grave": Scene(
+        _then(failed, "colon", *"delete", "enter"), profile={"production": True, "name": "prod", "read_only": False}
+    ),
     "retry": Scene(_then(failed, "R")),
     "bulk": Scene(bulk),
+    "count": Scene(_then(failed, "U", "1", "asterisk", "x")),
+    "states": Scene(_then(failed, "e", *["right"] * 4, screen="EditStateScreen")),
+    "quit": Scene(_then(drafts, "q")),
+    "search": Scene(search),
     "flows": Scene(_command("flows", "FlowsScreen")),
     "agents": Scene(_command("agents", "AgentsScreen")),
     "connections": Scene(_then(as_it_is, "C", screen="ConnectionsScreen")),
     "drafts": Scene(drafts),
     "production": Scene(runs, profile={"production": True, "name": "prod"}),
     "read-only": Scene(runs, profile={"read_only": True}),
+    "refused": Scene(refused, profile={"read_only": True}),
     "insecure": Scene(runs, profile={"verify": False}),
     "unauthorized": Scene(as_it_is, waits_for="TOKEN REFUSED", token="wrong"),
     "too-small": Scene(as_it_is, waits_for="", sizes=((56, 14),)),

@@ -22,6 +22,7 @@ from textual.worker import WorkerCancelled
 
 from flowlatch.api.opener import open_backend
 from flowlatch.config import Profile, Settings, Target
+from flowlatch.live.follow import Follow
 from flowlatch.secret import Secret
 from flowlatch.ui.app import FlowlatchApp
 from tests.bench.fill import fill
@@ -191,8 +192,9 @@ async def opened(
     """Open the dashboard on a server, at rest on the list; `is_plain` under NO_COLOR, `profile` as in the file."""
     made = Profile.model_validate({"name": "ops", "url": server.url, **profile})
     target = Target(made, Secret(token or server.token or ""), YOU)
-    with tempfile.TemporaryDirectory(prefix="flowlatch-state-") as state, mock.patch.dict(os.environ):
-        os.environ.update({"FLOWLATCH_HOME": state, **({"NO_COLOR": "1"} if is_plain else {})})
+    waits = mock.patch.dict(Follow.__init__.__kwdefaults__ or {}, jitter=lambda: 1.0)
+    with tempfile.TemporaryDirectory(prefix="flowlatch-state-") as state, mock.patch.dict(os.environ), waits:
+        os.environ.update(HOME=state, FLOWLATCH_HOME=f"{state}/.flowlatch", **({"NO_COLOR": "1"} if is_plain else {}))
         app = FlowlatchApp(
             settings_of(made),
             target,

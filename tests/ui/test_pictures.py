@@ -5,14 +5,20 @@ Where a change is wanted: look at it, then `make screenshots`.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
 import pytest
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
 
 from tests.screenshots import draw, file_name
+from tests.support.pictures import CELL, svg_of
 from tests.support.scenes import SCENES
 from tests.support.sources import ROOT
+from tests.support.stage import Stage
 from tests.support.theatre import House, house
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -55,3 +61,15 @@ def test_a_difference_in_text_colour_or_place_is_seen() -> None:
     for one, other in (("Running", "Runnung"), ("#dba65a", "#dba65b"), ('y="44.4"', 'y="44.5"')):
         assert one in svg
         assert drawn(svg.replace(one, other)) != drawn(svg)
+
+
+@pytest.mark.parametrize("name", ["e\u0301te\u0301", "日次", "ﾊﾝｶｸ-ｶﾅ", "emoji-🚀", "n\u0303andu\u0301 日 été"])
+async def test_what_follows_a_letter_of_another_width_stands_at_its_column(name: str) -> None:
+    app = Stage(lambda: Static(Content(f"{name} end"), markup=False))
+    async with app.run_test(size=(40, 3)):
+        svg = svg_of(app, "picture")
+    pieces = re.findall(r'x="([\d.]+)" y="[\d.]+" textLength="([\d.]+)"[^>]*>([^<]*)</text>', svg)
+    x, width, text = next((float(x), float(width), text) for x, width, text in pieces if "end" in text)
+    shown = html.unescape(text)
+    assert round(x / CELL) + shown.index("end") == cell_len(name) + 1
+    assert round(width / CELL) == len(shown)
