@@ -161,6 +161,16 @@ def test_a_terminal_that_is_gone_ends_it(shared_server: ServerProcess) -> None:
         assert terminal.process.wait(10) == 129
 
 
+def test_bytes_that_are_no_key_end_nothing(shared_server: ServerProcess) -> None:
+    with open_list(shared_server) as terminal:
+        os.write(terminal._fd, b"\xff\xfe")
+        os.write(terminal._fd, b"\x1b[:u")
+        terminal.wait_for("Propose the previous state", START_S)
+        turn(terminal, "escape")
+        terminal.press("q")
+        assert terminal.wait_ended() == 0
+
+
 def test_a_crash_restores_the_terminal_and_tells_one_line(shared_server: ServerProcess) -> None:
     env = shared_server.env(LANG="C.UTF-8", LC_ALL="C.UTF-8")
     with Terminal([sys.executable, "-c", CRASHING], env=env) as terminal:
