@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
-from graphql import FieldNode, GraphQLInputObjectType, get_named_type
+from graphql import FieldNode, GraphQLInputObjectType, VariableNode, get_named_type
 
 from flowlatch.server.inputs import plain_inputs
 from flowlatch.server.schema import mutation_names, schema
@@ -93,17 +93,46 @@ _UNUSED = {"set_task_run_state": ("flow_run_version",), "create_task_run_artifac
 """Inputs that clients send and the operation has no use for."""
 
 
-def operation_of(request: Request, field: Field) -> tuple[str, Operation[dict[str, Any]]]:
-    """Return the snake_case name and the operation of a root field of a mutation. Raises `Refusal` for its inputs."""
+class _Mutation(NamedTuple):
+    """What the schema says of a root field of a mutation."""
+
+    name: str
+    """In snake_case."""
+    kind: GraphQLInputObjectType
+    unused: tuple[str, ...]
+    run: Callable[..., dict[str, Any]]
+
+
+@cache
+def _mutation(field_name: str) -> _Mutation:
     mutation = schema().mutation_type
     assert mutation is not None
-    name = mutation_names()[field.name]
-    kind = get_named_type(mutation.fields[field.name].args["input"].type)
+    name = mutation_names()[field_name]
+    kind = get_named_type(mutation.fields[field_name].args["input"].type)
     assert isinstance(kind, GraphQLInputObjectType)
-    inputs = plain_inputs(kind, request.arguments(mutation, field)["input"])
-    for unused in _UNUSED.get(name, ()):
+    return _Mutation(name, kind, _UNUSED.get(name, ()), OPERATIONS[name])
+
+
+def operation_of(request: Request, field: Field) -> tuple[str, Operation[dict[str, Any]]]:
+    """Return the snake_case name and the operation of a root field of a mutation. Raises `Refusal` for its inputs."""
+    known = _mutation(field.name)
+    inputs = plain_inputs(known.kind, _given(request, field))
+    for unused in known.unused:
         inputs.pop(unused, None)
-    return name, partial(_run, OPERATIONS[name], inputs)
+    return known.name, partial(_run, known.run, inputs)
+
+
+def _given(request: Request, field: Field) -> dict[str, Any]:
+    """Return the coerced argument `input`; clients send it as one variable, which is coerced already."""
+    arguments = field.nodes[0].arguments or ()
+    if len(arguments) == 1 and isinstance(variable := arguments[0].value, VariableNode):
+        given = request.variables.coerced.get(variable.name.value)
+        if isinstance(given, dict):
+            return given
+    mutation = schema().mutation_type
+    assert mutation is not None
+    inputs: dict[str, Any] = request.arguments(mutation, field)["input"]
+    return inputs
 
 
 def _run(operation: Callable[..., dict[str, Any]], inputs: dict[str, Any], tx: Any) -> dict[str, Any]:
