@@ -145,3 +145,14 @@ async def test_escape_stops_what_is_not_sent_and_the_rest_is_sent_later(server: 
         await deck.press("escape")
         await deck.screen(RunsScreen)
     assert {wire.run(run)["state"] for run in ids} == {"Cancelled"}
+
+
+async def test_what_was_typed_stays_when_one_comes_back_to_it(shared_server: ServerProcess, shared_wire: Wire) -> None:
+    async with dashboard(shared_server) as deck:
+        deck.app.post_message(OpenEditState(await made(deck, shared_wire)))
+        form = await deck.screen(EditStateScreen)
+        await deck.press("tab")
+        await deck.write("disk full")
+        await deck.press("tab", "shift+tab")
+        await deck.write(", again")
+        assert form.fields()["message"] == "disk full, again"

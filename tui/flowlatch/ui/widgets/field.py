@@ -26,7 +26,11 @@ class LineInput(Input):
 
 
 class TextInput(LineInput):
-    """A one-line input. A paste gives its first line without control characters, and says when something was lost."""
+    """A one-line input. A paste gives its first line without control characters, and says when something was lost.
+
+    What was there before is selected on arrival, so that typing replaces it. What was typed here is not: whoever comes
+    back to it goes on, and no key takes it away.
+    """
 
     DEFAULT_CSS = """
     TextInput, TextInput:focus { border: none; padding: 0; height: 1; width: 1fr; background: $surface; }
@@ -47,6 +51,8 @@ class TextInput(LineInput):
         Textual looks bindings up by the focus at that moment: in a burst (a slow line), backspace and tab would else
         reach the next field's text.
         """
+        if event.is_printable:
+            self.select_on_focus = False
         own = [binding for binding in Input.BINDINGS if isinstance(binding, Binding)]
         for binding in own:
             if event.key in binding.key.split(","):
@@ -59,6 +65,7 @@ class TextInput(LineInput):
         lines = event.text.splitlines() or [""]
         kept = "".join(char for char in lines[0].expandtabs(1) if char.isprintable())
         if kept:
+            self.select_on_focus = False
             start, end = sorted(self.selection)
             self.replace(kept, start, end)
         lost = [
