@@ -127,10 +127,18 @@ class Picker(Vertical):
         self.close()
 
     def hits(self) -> list[Item]:
-        """Return the items that match what is typed: all its words, in any case; a whole match first."""
-        words = self.text.lower().split()
-        found = [item for item in self._items if all(word in item.text.lower() for word in words)]
-        return sorted(found, key=lambda item: item.text.lower() != self.text.lower())[:SHOWN]
+        """Return the items that match what is typed: all its words, in any case.
+
+        A whole match comes first, then what begins with it: enter takes the first.
+        """
+        typed = self.text.lower()
+        found = [item for item in self._items if all(word in item.text.lower() for word in typed.split())]
+
+        def is_behind(item: Item) -> tuple[bool, bool]:
+            name = item.text.lower()
+            return name != typed, not name.startswith(typed)
+
+        return sorted(found, key=is_behind)[:SHOWN]
 
     def _fill(self) -> None:
         shown = self.query_one(_List)
@@ -143,7 +151,9 @@ class Picker(Vertical):
             ]
         )
         self._hits = hits
-        if not hits:
+        if hits:
+            shown.highlighted = 0
+        else:
             if self.query_one(_List).has_focus:
                 self.input.focus()
             shown.add_option(Option(Content.styled("nothing matches", "$muted"), disabled=True))
