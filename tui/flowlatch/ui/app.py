@@ -273,7 +273,8 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
         mine = [draft for draft in self.session.drafts.all() if draft.is_unknown or draft.saved_at >= self._started_at]
         if mine:
             unknown = sum(draft.is_unknown for draft in mine)
-            note = f"{len(mine)} {keys.named('kept as drafts ({drafts})', self._keymap)}"
+            kept = "a draft" if len(mine) == 1 else "drafts"
+            note = f"{len(mine)} kept as {kept} {keys.named('({drafts})', self._keymap)}"
             note += f", {unknown} with an unknown outcome" if unknown else ""
             if not await self.ask("Quit?", f"Typed here and not sent: {note}.", yes="Quit"):
                 return
