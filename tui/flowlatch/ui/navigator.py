@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -23,7 +24,9 @@ from flowlatch.ui.messages import (
     OpenUndo,
     ShowRuns,
 )
+from flowlatch.ui.screens.out_of_date import OutOfDateScreen
 
+log = logging.getLogger(__name__)
 AnyScreen = Screen[Any]
 Factory = Callable[[], AnyScreen]
 NAMED = {
@@ -36,8 +39,12 @@ NAMED = {
 
 
 def load(module: str, name: str) -> Callable[..., AnyScreen]:
-    """Import a screen."""
-    found: Callable[..., AnyScreen] = getattr(import_module(f"flowlatch.ui.screens.{module}"), name)
+    """Import a screen. One that is not what this program was started with, after an upgrade, is stood in for."""
+    try:
+        found: Callable[..., AnyScreen] = getattr(import_module(f"flowlatch.ui.screens.{module}"), name)
+    except (ImportError, AttributeError, SyntaxError):
+        log.exception("cannot load %s of %s", name, module)
+        return OutOfDateScreen
     return found
 
 

@@ -108,7 +108,7 @@ class TerminalDriver(LinuxDriver):
         try:
             if not self._read_keys():
                 self._app.call_later(self._app.exit, return_code=GONE)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the app tells it
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             self._app.call_later(self._app._handle_exception, error)
 
     def _read_keys(self) -> bool:

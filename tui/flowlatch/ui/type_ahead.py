@@ -53,8 +53,10 @@ class TypeAhead(App[object]):
 
     async def _settled(self) -> None:
         gives_up_at_s, quiet_turns = time.monotonic() + PATIENCE_S, 0
-        while quiet_turns < QUIET_TURNS and self.screen_stack and time.monotonic() < gives_up_at_s:
+        while quiet_turns < QUIET_TURNS and time.monotonic() < gives_up_at_s:
             await asyncio.sleep(0)
+            if not self.screen_stack:  # it ends
+                return
             is_quiet = self.screen.is_mounted and not any(map(_has_something_to_do, self._concerned()))
             quiet_turns = quiet_turns + 1 if is_quiet else 0
 
