@@ -258,6 +258,21 @@ async def test_start_end_and_duration_follow_the_states(world: World) -> None:
     assert ended["end_time"] > row["end_time"]
 
 
+async def test_what_a_state_repeats_stays_and_what_it_lacks_is_emptied(world: World) -> None:
+    run_id = await world.run()
+    state = {"type": "Scheduled", "message": "later", "start_time": "2026-05-01T10:00:00.000000+00:00"}
+    columns = ("state", "state_message", "state_start_time", "actor")
+    told = []
+    for version, (given, origin) in enumerate(
+        [(state, Origin(actor="ada")), (state, Origin(actor="ada")), ({"type": "Running"}, NOBODY)], 1
+    ):
+        await set_state(world, run_id, version, given, origin)
+        row = await world.row("flow_run", run_id)
+        told.append([row[column] for column in columns])
+    scheduled = ["Scheduled", "later", "2026-05-01T10:00:00.000000+00:00", "ada"]
+    assert told == [scheduled, scheduled, ["Running", None, None, None]]
+
+
 @pytest.mark.parametrize(("kind", "beats"), [("Running", True), ("Submitted", True), ("Success", False)])
 async def test_heartbeat_is_set_by_running_and_submitted(world: World, kind: str, beats: bool) -> None:
     run_id = await world.run()
