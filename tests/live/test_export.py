@@ -155,3 +155,9 @@ def test_the_suggested_name_is_free(tmp_path: Path) -> None:
 def test_no_name_of_a_run_leads_out_of_the_directory(tmp_path: Path, text: str) -> None:
     what = export.logs_of(RUN.model_copy(update={"name": text}), [])
     assert export.suggested(what, Format.TEXT, tmp_path, T0).parent == tmp_path
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 log lines"), (1, "1 log line"), (2, "2 log lines")])
+def test_one_is_called_one(number: int, said: str) -> None:
+    line = LogLine(timestamp=T0, level="INFO", message="x")
+    assert export.logs_of(RUN, [line] * number).title == said

@@ -84,7 +84,7 @@ def runs_of(session: Session, query: RunQuery, total: int | None = None) -> Expo
             if len(page.rows) < PAGE:
                 return
 
-    title = f"{total} runs" if total is not None else "the runs"
+    title = "the runs" if total is None else _counted(total, "run")
     return Export(title, "runs", (Format.JSON_LINES, Format.CSV), lambda kind: _table(kind, RUN_COLUMNS, rows()))
 
 
@@ -95,8 +95,16 @@ def marked_runs(runs: Sequence[FlowRun]) -> Export:
         for run in runs:
             yield run_row(run)
 
-    title = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    return Export(title, "runs", (Format.JSON_LINES, Format.CSV), lambda kind: _table(kind, RUN_COLUMNS, rows()))
+    return Export(
+        _counted(len(runs), "run"),
+        "runs",
+        (Format.JSON_LINES, Format.CSV),
+        lambda kind: _table(kind, RUN_COLUMNS, rows()),
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def logs_of(run: FlowRun, lines: Sequence[LogLine]) -> Export:
@@ -116,7 +124,7 @@ def logs_of(run: FlowRun, lines: Sequence[LogLine]) -> Export:
                 yield piece
 
     formats = (Format.TEXT, Format.JSON_LINES, Format.CSV)
-    return Export(f"{len(held)} log lines", f"log-{_file_word(run.name) or run.id[:8]}", formats, text)
+    return Export(_counted(len(held), "log line"), f"log-{_file_word(run.name) or run.id[:8]}", formats, text)
 
 
 def picture_of(svg: str) -> Export:
