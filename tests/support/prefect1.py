@@ -16,6 +16,8 @@ import httpx
 import uvicorn
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType, Visitor, parse, visit
 
+from tests.support.wire import NO_AUTHORITY
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -61,7 +63,7 @@ class Prefect1StandIn:
 
     def __init__(self, url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=20, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=20, trust_env=False, verify=NO_AUTHORITY)
         self.before_change: Callable[[], Awaitable[None]] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

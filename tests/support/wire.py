@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 _TIMEOUT_S = 20.0
+NO_AUTHORITY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that speak plain HTTP only: reading all authorities takes each of them 50 ms."""
 
 CREATE_RUN = "mutation($input: create_flow_run_input!) { create_flow_run(input: $input) { id } }"
 SET_STATE = "mutation($input: set_flow_run_state_input!) { set_flow_run_state(input: $input) { id version } }"
@@ -36,7 +39,7 @@ class Wire:
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        self.http = httpx.Client(base_url=url, headers=sent, timeout=_TIMEOUT_S, trust_env=False)
+        self.http = httpx.Client(base_url=url, headers=sent, timeout=_TIMEOUT_S, trust_env=False, verify=NO_AUTHORITY)
         self._project_id: str | None = None
 
     def post(self, document: str, variables: Mapping[str, Any] | None = None, **more: Any) -> httpx.Response:
