@@ -162,6 +162,7 @@ TERMINAL = Theme(
         "block-cursor-foreground": "ansi_bright_white",
         "ansi-background": "ansi_black",
         "ansi-foreground": "ansi_white",
+        "footer-key-foreground": "ansi_default",
         "input-cursor-background": "ansi_white",
         "input-cursor-foreground": "ansi_black",
         "input-selection-background": "ansi_bright_blue",

@@ -12,7 +12,7 @@ from flowlatch.live.session import Session
 from flowlatch.text import one_line
 from flowlatch.ui.format import fit
 from flowlatch.ui.screens import link_text
-from flowlatch.ui.screens.options import OptionsModal
+from flowlatch.ui.screens.options import KEY_STYLE, OptionsModal
 
 NOTE = (
     "enter connects; the present server stays until the new one answers\nadd one with: flowlatch profiles add NAME URL"
@@ -83,7 +83,7 @@ class ConnectionsScreen(OptionsModal[str]):
         ]
         url = profile.url or "embedded server of this machine"
         return Content.assemble(
-            ("● " if is_here else "  ", self.accent),
+            ("● " if is_here else "  ", KEY_STYLE),
             (fit(one_line(profile.name, 16), 16), "bold"),
             " ",
             fit(one_line(url, 60), 34),

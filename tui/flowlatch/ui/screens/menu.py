@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from flowlatch.live.session import Session
 from flowlatch.text import one_line
-from flowlatch.ui.screens.options import OptionsModal
+from flowlatch.ui.screens.options import KEY_STYLE, OptionsModal
 
 NOTE_CELLS = 72
 """A longer note goes on in the next line."""
@@ -57,8 +57,8 @@ class MenuScreen(OptionsModal[str]):
     def _option(self, choice: Choice, width: int) -> Option:
         return Option(
             Content.assemble(
-                (f"{choice.letter or ' '}  ", f"{self.accent} bold".strip()),
-                ("● " if choice.is_current else "  ", self.accent),
+                (f"{choice.letter or ' '}  ", f"{KEY_STYLE} bold"),
+                ("● " if choice.is_current else "  ", KEY_STYLE),
                 choice.label.ljust(width),
                 (f"   {choice.note}" if choice.note else "", "$muted"),
             ),

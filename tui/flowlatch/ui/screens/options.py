@@ -10,6 +10,8 @@ from textual.widgets import OptionList
 from flowlatch.ui.screens.base import FlowModal
 
 T = TypeVar("T")
+KEY_STYLE = "$footer-key-foreground"
+"""Of keys and marks: the accent, but plain in the terminal's own colours, where the cursor's row is blue as well."""
 
 
 class OptionsModal(FlowModal[T | None]):
@@ -24,11 +26,6 @@ class OptionsModal(FlowModal[T | None]):
     OptionsModal OptionList { height: auto; max-height: 16; border: none; padding: 0; background: $surface; }
     OptionsModal #note { color: $muted; height: auto; padding: 0; }
     """
-
-    @property
-    def accent(self) -> str:
-        """The style of keys and marks: none in the terminal's own colours, where the cursor's row is blue as well."""
-        return "" if self.app.current_theme.ansi else "$accent"
 
     @property
     def options(self) -> OptionList:

@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from flowlatch.live.session import Session
-from flowlatch.ui.screens.options import OptionsModal
+from flowlatch.ui.screens.options import KEY_STYLE, OptionsModal
 from flowlatch.ui.widgets.columns import COLUMNS, DEFAULT_COLUMNS
 
 NOTE = "space on or off · J K move · d default · enter takes it"
@@ -57,7 +57,7 @@ class ColumnsScreen(OptionsModal[tuple[str, ...]]):
             note = "   always shown" if name in FIXED else ""
             options.add_option(
                 Option(
-                    Content.assemble((f"{mark} ", self.accent), COLUMNS[name].title.ljust(12), (note, "$muted")), name
+                    Content.assemble((f"{mark} ", KEY_STYLE), COLUMNS[name].title.ljust(12), (note, "$muted")), name
                 )
             )
         options.highlighted = max(0, min(highlighted, len(self._order) - 1))
