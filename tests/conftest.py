@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,13 +10,8 @@ import pytest
 import textual._wait
 from hypothesis import HealthCheck, settings
 
-from tests.support.server import COMPILED, ServerProcess
+from tests.support.server import ServerProcess
 from tests.support.wire import Wire
-
-# Each worker, and each of the hundreds of processes it starts, would else compile all it imports.
-sys.dont_write_bytecode, sys.pycache_prefix = False, str(COMPILED)
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
 
 # A Pilot looks twice for each key whether the app has come to rest, every 20 ms: that was half of all the time of the
 # tests of screens. What a key leads to is waited for by its condition anyway.

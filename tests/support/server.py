@@ -14,12 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from tests import COMPILED
 from tests.support.wire import Wire
 
 START_S = 20.0
 STOP_S = 10.0
-COMPILED = Path(__file__).parents[2] / "__pycache__" / "tests"
-"""Where processes keep compiled modules, also where the environment forbids to: an installed program has them."""
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
