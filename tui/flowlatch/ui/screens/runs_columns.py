@@ -56,9 +56,7 @@ class ColumnsScreen(OptionsModal[tuple[str, ...]]):
             mark = "[x]" if name in self._shown else "[ ]"
             note = "   always shown" if name in FIXED else ""
             options.add_option(
-                Option(
-                    Content.assemble((f"{mark} ", KEY_STYLE), COLUMNS[name].title.ljust(12), (note, "$muted")), name
-                )
+                Option(Content.assemble((f"{mark} ", KEY_STYLE), COLUMNS[name].title.ljust(12), (note, "$muted")), name)
             )
         options.highlighted = max(0, min(highlighted, len(self._order) - 1))
 
