@@ -33,6 +33,16 @@ async def test_secrets_are_masked_until_revealed_and_masked_again() -> None:
         assert "canary" not in screen_text(pilot.app)
 
 
+async def test_a_masked_value_names_the_key_that_shows_it_now() -> None:
+    async with stage().run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        assert "masked, v shows it" in screen_text(pilot.app)
+        pilot.app.set_keymap({"reveal": "f6"})
+        pilot.app.query_one(JsonView).show({"token": "canary"})
+        await pilot.pause()
+        assert "masked, F6 shows it" in screen_text(pilot.app)
+
+
 async def test_search_never_finds_what_is_masked() -> None:
     async with stage().run_test(size=(80, 24)) as pilot:
         view = await shown(pilot)

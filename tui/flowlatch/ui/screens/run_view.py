@@ -332,7 +332,7 @@ class RunView(Taking[None]):
 
     def on_json_view_masked(self, message: JsonView.Masked) -> None:
         """Say why a value was not copied."""
-        self.notify("not copied: it is masked; v shows it", severity="warning", markup=False)
+        self.notify(self.named("not copied: it is masked; {reveal} shows it"), severity="warning", markup=False)
 
 
 class Rule(Static):

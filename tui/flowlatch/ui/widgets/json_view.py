@@ -81,7 +81,7 @@ class JsonView(LineView):
         if node.note:
             spans.append((f"  {node.note}", "muted"))
         if node.is_masked:
-            spans.append(("  masked, v shows it", "muted"))
+            spans.append((keys.named("  masked, {reveal} shows it", self.app._keymap), "muted"))
         return spans
 
     def action_fold(self) -> None:
