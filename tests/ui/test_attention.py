@@ -14,7 +14,8 @@ from textual import events
 from flowlatch.api import pace
 from flowlatch.live import detail
 from flowlatch.model.run import RunId
-from flowlatch.ui.messages import OpenRun
+from flowlatch.ui.messages import News, OpenRun, Tick
+from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.run import RunScreen
 from tests.support.dashboard import Deck, dashboard
 from tests.support.faults import FaultyServer
@@ -119,3 +120,16 @@ async def test_a_key_counts_as_a_look(shared_server: ServerProcess) -> None:
         await deck.press("j")
         await eventually_async(lambda: deck.app.app_focus)
         assert not deck.app._newsroom.is_resting
+
+
+async def test_the_clock_goes_on_while_nobody_looks(
+    shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dashboard(shared_server) as deck:
+        await looks(deck, False)
+        monkeypatch.setattr(link_text, "wall_clock", lambda session: "23:59 UTC")
+        heard: list[News] = []
+        monkeypatch.setattr(deck.app, "tell_screens", heard.append)
+        deck.app._look()
+        deck.app._look()
+        assert [news.is_minute for news in heard if isinstance(news, Tick)] == [True]

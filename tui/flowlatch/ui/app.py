@@ -186,8 +186,8 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
             self.tell_screens(messages.WritingChanged())
         self._was_fresh = is_fresh
         self._looks += 1
-        if self._looks % 2 == 0 and self.app_focus:
-            minute = link_text.wall_clock(self.session)
+        minute = link_text.wall_clock(self.session)
+        if self._looks % 2 == 0 and (self.app_focus or minute != self._minute):  # beside another window it is seen, too
             self.tell_screens(messages.Tick(is_minute=minute != self._minute))
             self._minute = minute
 
