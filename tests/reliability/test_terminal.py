@@ -166,7 +166,10 @@ def test_bytes_that_are_no_key_end_nothing(shared_server: ServerProcess) -> None
         os.write(terminal._fd, b"\xff\xfe")
         os.write(terminal._fd, b"\x1b[:u")
         terminal.wait_for("Propose the previous state", START_S)
-        turn(terminal, "escape")
+        settle(terminal)
+        terminal.press("escape")
+        terminal.wait_for(lambda text: "Propose the previous state" not in text and "STATE" in text, START_S)
+        settle(terminal)
         terminal.press("q")
         assert terminal.wait_ended() == 0
 
