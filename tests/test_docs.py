@@ -154,7 +154,7 @@ def test_the_morning_goes_as_told_from_the_shell(start_server: Callable[..., Ser
     server = start_server()
     past = Past.made_on(server.wire(), datetime.now(UTC))
     printed = run_block("morning", server, tmp_path).splitlines()
-    assert [line.split("\t")[1] for line in printed[:4]] == [name for name, _ in reversed(FAILURES)]
+    assert [tuple(line.split("\t")[1:]) for line in printed[:4]] == list(reversed(FAILURES))
     assert printed[4:7] == ["created"] * 3
     assert [server.wire().states(past.ids[name])[-1] for name in ("jolly-finch", "kind-yak")] == ["Cancelled"] * 2
     assert server.wire().states(past.ids["dusty-seal"]) == ["Scheduled", "Running", "Failed", "Success"]
