@@ -123,6 +123,7 @@ def test_a_reader_that_goes_away_is_no_error(shared_server: ServerProcess) -> No
 
 
 def test_a_closed_pipe_ends_with_141(shared_server: ServerProcess) -> None:
+    shared_server.wire().create_flow("not-read")
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -135,6 +136,43 @@ def test_a_closed_pipe_ends_with_141(shared_server: ServerProcess) -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", [["--version"], ["runs", "list"], ["runs", "list", "--json"], ["--help"]])
+def test_a_closed_stream_is_as_good_as_the_null_device(
+    closed: str, words: list[str], shared_server: ServerProcess, home: Path
+) -> None:
+    script = f'exec "$0" -m flowlatch "$@" {closed}'
+    command = ["sh", "-c", script, sys.executable, *words]
+    done = subprocess.run(command, env=shared_server.env(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    if words[0].startswith("--"):
+        assert bool(done.stdout) is (closed in ("<&-", "2>&-"))
+    assert not (home / "state" / "crash.log").exists()
+
+
+def test_with_stdin_closed_no_question_can_be_asked(shared_server: ServerProcess) -> None:
+    wire = shared_server.wire()
+    run_id = wire.create_run(wire.create_flow("unasked"))
+    script = 'exec "$0" -m flowlatch runs cancel --filter flow:unasked <&-'
+    command = ["sh", "-c", script, sys.executable]
+    done = subprocess.run(command, env=shared_server.env(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give --yes to cancel them" in done.stderr
+    assert wire.states(run_id) == ["Scheduled"]
+
+
+def test_a_change_with_stdout_closed_is_made_and_ends_with_its_own_code(shared_server: ServerProcess) -> None:
+    wire = shared_server.wire()
+    run_id = wire.create_run(wire.create_flow("unheard"))
+    script = 'exec "$0" -m flowlatch runs set-state "$1" Success --expect-version 1 >&-'
+    command = ["sh", "-c", script, sys.executable, run_id]
+    first, again = (
+        subprocess.run(command, env=shared_server.env(), capture_output=True, text=True, check=False) for _ in range(2)
+    )
+    assert (first.returncode, first.stderr, again.returncode) == (0, "", 5)
+    assert wire.states(run_id) == ["Scheduled", "Success"]
 
 
 def test_ctrl_c_is_quiet_and_130(shared_server: ServerProcess) -> None:
