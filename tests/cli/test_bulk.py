@@ -58,6 +58,31 @@ def test_each_run_gets_its_own_result(inside: Command, shared_wire: Wire, runs: 
     assert (told.code, told.out.count("applied"), told.err) == (0, 6, "6 applied\n")
 
 
+def test_retries_are_told_by_the_new_runs(
+    inside: Command, shared_server: ServerProcess, shared_wire: Wire, runs: tuple[str, list[str]]
+) -> None:
+    text, ids = runs
+    flow = text.removeprefix("flow:")
+    done = inside("runs", "retry", *ids)
+    assert (done.code, done.err) == (0, "3 created\n")
+    lines = [line.split("\t") for line in done.out.splitlines()]
+    assert {line[3] for line in lines} == {f"retry of {run_id}" for run_id in ids}
+    for outcome, run_id, name, _ in lines:
+        found = shared_wire.run(run_id)
+        assert (outcome, name, found["version"]) == ("created", f"{flow} / {found['name']}", 1)
+    one = inside("runs", "retry", ids[0]).out.splitlines()
+    assert one[1].startswith("created ")
+    assert one[1].endswith(f" {flow} / {shared_wire.run(one[1].split()[1])['name']}")
+    words = command_line("runs", "retry", *ids[:2])
+    with Terminal(words, env=shared_server.env(), columns=80) as terminal:
+        terminal.wait_for("2 created")
+        assert terminal.wait_ended() == 0
+        told = [line.split() for line in terminal.lines if line.startswith("created")]
+    assert {line[-1] for line in told} == {run_id[:8] for run_id in ids[:2]}
+    for line in told:
+        assert inside("runs", "show", line[1], "--json").row["idempotency_key"].startswith("retry-")
+
+
 def test_several_ids_are_a_bulk_too(inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]) -> None:
     _, ids = runs
     done = inside("runs", "set-state", *ids, "Running", "--json")

@@ -108,7 +108,8 @@ def _tell_single(connection: Connection, result: Result) -> None:
         return
     if "base" not in result.row:
         if not result.exit_code:
-            out.line(f"{result.outcome} {result.row['id']} {result.row.get('name', '?')}")
+            flow = result.row.get("flow") or {}
+            out.line(f"{result.outcome} {result.row['id']} {flow.get('name', '?')} / {result.row.get('name', '?')}")
         return
     pairs: list[tuple[str, object]] = [(result.outcome, result.row["id"])]
     for name in ("base", "theirs", "mine"):
@@ -143,13 +144,9 @@ def _list(connection: Connection, runs: list[FlowRun]) -> None:
         for run in runs:
             out.json(run_row(run))
         return
-    short = out.is_terminal
     out.table(
         _RUNS,
-        [
-            (run.state, f"{run.flow_name} / {run.name}", f"v{run.version}", run.id[:8] if short else run.id)
-            for run in runs
-        ],
+        [(run.state, f"{run.flow_name} / {run.name}", f"v{run.version}", _id(run.id, out.is_terminal)) for run in runs],
     )
     counts = Counter(run.state for run in runs)
     states = ", ".join(f"{number} {state}" for state, number in counts.most_common())
@@ -185,8 +182,7 @@ async def _each(connection: Connection, runs: list[FlowRun], one: Callable[[Flow
         if out.as_json:
             out.json(result.row | {"id": result.row.get("id", run.id)})
         else:
-            detail = result.reason or _side_of(result)
-            out.table(_LINE, [(result.outcome, run.id, f"{run.flow_name} / {run.name}", detail)])
+            out.table(_LINE, [_cells(result, run, out.is_terminal)])
         out.flush()
         return result
 
@@ -196,6 +192,15 @@ async def _each(connection: Connection, runs: list[FlowRun], one: Callable[[Flow
     return exit_code_of(results)
 
 
-def _side_of(result: Result) -> str:
+def _cells(result: Result, run: FlowRun, is_short: bool) -> tuple[str, str, str, str]:
+    """Return the line of one run; for a run that was made, its own id and name, and which it was made from."""
+    source = str(result.row.get("retry_of") or "")
+    made = str(result.row.get("id") or "") if source else ""
+    run_id, name = (made, result.row.get("name") or "?") if made else (run.id, run.name)
     mine = result.row.get("mine")
-    return _side(mine) if mine else ""
+    detail = result.reason or (f"retry of {_id(source, is_short)}" if made else _side(mine) if mine else "")
+    return result.outcome, _id(run_id, is_short), f"{run.flow_name} / {name}", detail
+
+
+def _id(run_id: str, is_short: bool) -> str:
+    return run_id[:8] if is_short else run_id
