@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import pytest
 from textual import events
 from textual.widgets import Input
 
@@ -104,6 +105,20 @@ async def test_cancel_asks_with_the_focus_on_no(desk: Desk) -> None:
     assert (await desk.runs())[0].state == "Cancelled"
 
 
+@pytest.mark.parametrize(("there", "back"), [("right", "left"), ("l", "h")])
+async def test_the_arrows_go_from_no_to_yes_and_back(desk: Desk, there: str, back: str) -> None:
+    desk.deck.app.post_message(OpenCancel(await desk.a_run()))
+    await desk.deck.screen(CancelScreen)
+    await desk.deck.press(there, there, back, back, "enter")
+    await desk.deck.screen(RunsScreen)
+    assert (await desk.runs())[0].version == 1
+    desk.deck.app.post_message(OpenCancel((await desk.runs())[0]))
+    await desk.deck.screen(CancelScreen)
+    await desk.deck.press(there, "enter")
+    await desk.deck.screen(RunsScreen)
+    assert (await desk.runs())[0].state == "Cancelled"
+
+
 async def test_delete_leaves_a_run_that_moved_on(desk: Desk) -> None:
     run = await desk.a_run()
     desk.deck.app.post_message(OpenBulk("delete", [run]))
@@ -125,6 +140,12 @@ async def test_production_wants_the_name_of_what_is_deleted(
         question = await deck.screen(DeleteScreen)
         await deck.shows("PROD", "type amber-lynx to confirm")
         assert question.query_one("#yes").disabled
+        await deck.press("right")
+        assert question.focused is not None
+        assert question.focused.id == "no", "Yes is off before the name"
+        await deck.press(*"hill")
+        assert question.query_one("#typed", Input).value == "hill", "letters are the name there"
+        await deck.press(*["backspace"] * 4, "tab")
         await deck.press(*"amber", "minus", *"lynx")
         assert question.query_one("#typed", Input).value == "amber-lynx", "letters pressed on No are not lost"
         assert not question.query_one("#yes").disabled

@@ -75,4 +75,6 @@ async def test_forms_lists_and_questions_say_what_their_keys_do(
         assert "Take it" in {entry.sentence for entry in plain(deck)["The choices"]}
         await deck.press("escape", "exclamation_mark", "exclamation_mark")
         await deck.screen(ConfirmScreen)
-        assert "Press the button" in {entry.sentence for entry in plain(deck)["The button"]}
+        told = {entry.sentence: entry.keys for entry in plain(deck)["The button"]}
+        assert "Press the button" in told
+        assert told["Go to the other answer"] == "← →"

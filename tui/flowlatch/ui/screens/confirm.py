@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,6 +18,13 @@ from flowlatch.ui.screens.base import FlowModal
 from flowlatch.ui.widgets.field import Field, TextInput
 
 T = TypeVar("T")
+
+
+class Answer(Button):
+    """No or Yes, side by side."""
+
+    KEYS: ClassVar[Sequence[tuple[Sequence[str], str]]] = ((("left", "right"), "Go to the other answer"),)
+    """What its question does with keys, for the help: keys, sentence."""
 
 
 class Question(FlowModal[T]):
@@ -47,16 +55,24 @@ class Question(FlowModal[T]):
             yield Static(Content(f"type {self.typed} to confirm"), id="typed-label", markup=False)
             yield Field("", TextInput(id="typed", select_on_focus=False), label_cells=0)
         with Horizontal(classes="buttons"):
-            yield Button(Content(no), id="no", compact=True)
-            yield Button(Content(yes), id="yes", disabled=bool(self.typed), compact=True)
+            yield Answer(Content(no), id="no", compact=True)
+            yield Answer(Content(yes), id="yes", disabled=bool(self.typed), compact=True)
 
     def on_key(self, event: events.Key) -> None:
-        """Letters pressed on a button belong to the name that is asked for; none is lost."""
-        if self.typed and event.is_printable and event.character and isinstance(self.focused, Button):
+        """On a button: left and right, h and l, go to the other one; where a name is asked for, letters name it."""
+        if not isinstance(self.focused, Button):
+            return
+        if self.typed and event.is_printable and event.character:
             name = self.query_one("#typed", TextInput)
             name.focus()
             name.insert_text_at_cursor(event.character)
-            event.stop()
+        elif event.key in ("left", "h"):
+            self.query_one("#no", Button).focus()
+        elif event.key in ("right", "l"):
+            self.query_one("#yes", Button).focus()
+        else:
+            return
+        event.stop()
 
     @on(Input.Submitted, "#typed")
     def _name_entered(self) -> None:

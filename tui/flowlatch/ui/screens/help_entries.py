@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, OptionList, TextArea
 
 from flowlatch.keymap import DEFAULT_KEYS, FORBIDDEN
 from flowlatch.ui import keys
+from flowlatch.ui.screens.confirm import Answer
 from flowlatch.ui.widgets.choice import Choice
 from flowlatch.ui.widgets.history_list import HistoryList
 from flowlatch.ui.widgets.json_view import JsonView
@@ -136,7 +137,7 @@ def entries(screen: Screen[Any]) -> dict[str, list[Entry]]:
 
 def told(node: DOMNode) -> Iterable[tuple[Sequence[str], str]]:
     """Return what a widget does with keys that it does not bind: keys, sentence."""
-    return Choice.KEYS if isinstance(node, Choice) else ()
+    return node.KEYS if isinstance(node, Choice | Answer) else ()
 
 
 def _nodes(screen: Screen[Any]) -> Sequence[DOMNode]:
