@@ -43,6 +43,31 @@ def test_no_column_pushes_the_others_off_the_terminal() -> None:
     assert {cell_len(line) for line in out.getvalue().splitlines()[1:]} == {100}
 
 
+@pytest.mark.parametrize("width", [46, 60, 80])
+def test_the_widest_column_gives_way_first_and_an_id_never(width: int) -> None:
+    output, out, _ = printer(is_terminal=True, width=width)
+    columns = [
+        Column("STATE", is_state=True),
+        Column("FLOW"),
+        Column("RUN"),
+        Column("ID", is_whole=True),
+        Column("MESSAGE"),
+    ]
+    output.table(columns, [("Scheduled", "nightly-billing", "dusty-seal", "7c1f0234", "the bucket answers with 403")])
+    _, row = out.getvalue().splitlines()
+    assert cell_len(row) == min(width, 77)
+    assert "Scheduled" in row
+    assert "7c1f0234" in row
+    cut = [text for text in row.split("  ") if text.endswith("…")]
+    assert len({cell_len(text) for text in cut}) <= 2
+
+
+def test_a_pipe_gets_the_longest_names_whole() -> None:
+    output, out, _ = printer(width=20)
+    output.table(COLUMNS, [("Failed", "n" * 500, "v1", "m" * 500)])
+    assert out.getvalue() == f"Failed\t{'n' * 500}\tv1\t{'m' * 500}\n"
+
+
 def test_colour_stands_only_on_a_terminal_that_wants_it() -> None:
     for options, is_coloured in (
         ({"is_terminal": True, "has_colour": True}, True),

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, execute
+from tests.support.pty import Terminal
+from tests.support.pty import flowlatch as command_line
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
 
@@ -242,3 +244,26 @@ def test_acts_are_in_the_journal(inside: Command, shared_wire: Wire, flow_name: 
     assert [(row["action"], row["outcome"]) for row in acts] == [("set_state", "conflict"), ("set_state", "applied")]
     assert acts[1]["before"]["version"] == 1
     assert acts[1]["after"]["message"] == "why" or acts[1]["after"]["version"] == 2
+
+
+def test_lists_fit_a_terminal_of_80_columns(shared_server: ServerProcess, shared_wire: Wire, flow_name: str) -> None:
+    flow = shared_wire.create_flow(f"{flow_name}-nightly-billing")
+    run_id = shared_wire.create_run(flow, flow_run_name="fluffy-hippopotamus")
+    shared_wire.set_state(run_id, 1, "Failed", "the bucket s3://billing-eu answers with 403 Forbidden")
+    env = shared_server.env()
+    execute(("runs", "set-state", run_id, "Success", "-m", "sent by hand, checked by hand"), env)
+    execute(("runs", "set-state", run_id, "Failed", "--expect-version", "2"), env)
+    for words, most in (
+        (("runs", "list", "--filter", f"flow:{flow_name}*"), 2),
+        (("runs", "history", run_id), 4),
+        (("journal", "--limit", "2"), 4),
+    ):
+        with Terminal(command_line(*words), env=env, columns=80) as terminal:
+            assert terminal.wait_ended() == 0
+            terminal.read_for(0.1)
+            shown = terminal.text.rstrip().splitlines()
+        assert len(shown) == most, terminal.text
+        if "history" not in words:
+            assert run_id[:8] in terminal.text
+    piped = execute(("runs", "list", "--filter", f"flow:{flow_name}*"), env).out
+    assert piped.split("\t")[1:3] == [f"{flow_name}-nightly-billing", "fluffy-hippopotamus"]

@@ -28,8 +28,9 @@ AT_ONCE = 8
 """Changes under way at the same time."""
 TYPED_OVER = 20
 """Over this many runs the number must be typed to go on."""
-_RUNS = [Column("STATE", is_state=True), Column("FLOW / RUN"), Column("VER", right=True), Column("ID")]
-_LINE = [Column(""), Column(""), Column(""), Column("")]
+NAME_CELLS = 30
+"""The results of several runs stand under each other as far as their names are no longer than this."""
+_RUNS = [Column("STATE", is_state=True), Column("FLOW / RUN"), Column("VER", right=True), Column("ID", is_whole=True)]
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ async def _each(connection: Connection, runs: list[FlowRun], one: Callable[[Flow
     """Change each run, some at the same time, and print each result when it is there."""
     out = connection.out
     slots = asyncio.Semaphore(AT_ONCE)
+    name_cells = min(max(len(f"{run.flow_name} / {run.name}") for run in runs), NAME_CELLS)
+    line = [Column("", is_whole=True, least=8), Column("", is_whole=True), Column("", least=name_cells), Column("")]
 
     async def act(run: FlowRun) -> Result:
         async with slots:
@@ -182,7 +185,7 @@ async def _each(connection: Connection, runs: list[FlowRun], one: Callable[[Flow
         if out.as_json:
             out.json(result.row | {"id": result.row.get("id", run.id)})
         else:
-            out.table(_LINE, [_cells(result, run, out.is_terminal)])
+            out.table(line, [_cells(result, run, out.is_terminal)])
         out.flush()
         return result
 

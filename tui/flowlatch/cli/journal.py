@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 import click
 
 from flowlatch.cli.common import Command, Common, pass_common
-from flowlatch.cli.output import Column
+from flowlatch.cli.output import Column, Output
 
 if TYPE_CHECKING:
     from flowlatch.live.journal import Entry, Side
 
 _COLUMNS = [
-    Column("TIME"),
-    Column("SERVER"),
-    Column("ACT"),
+    Column("TIME", is_whole=True),
+    Column("ID", is_whole=True),
     Column("RUN"),
-    Column("BEFORE"),
-    Column("AFTER"),
-    Column("OUTCOME"),
+    Column("ACT", is_whole=True),
+    Column("CHANGE"),
+    Column("OUTCOME", is_whole=True),
     Column("DETAIL"),
 ]
+_SERVER = Column("SERVER")
 
 
 @click.command("journal", cls=Command)
@@ -32,7 +33,6 @@ def command(common: Common, limit: int) -> None:
     from zoneinfo import ZoneInfo
 
     from flowlatch.cli.rows import entry_row, time_text
-    from flowlatch.cli.times import stamp
     from flowlatch.config import places
     from flowlatch.live.journal import Journal
     from flowlatch.live.session import local_zone
@@ -42,15 +42,17 @@ def command(common: Common, limit: int) -> None:
         for entry in entries:
             common.out.json(entry_row(entry))
         return
-    zone = ZoneInfo(local_zone())
+    if common.out.is_terminal:
+        _show(common.out, entries, ZoneInfo(local_zone()))
+        return
     common.out.table(
-        _COLUMNS,
+        [Column("")] * 8,
         [
             (
-                stamp(entry.at, zone) if common.out.is_terminal else time_text(entry.at),
+                time_text(entry.at),
                 entry.profile or entry.server,
                 entry.action,
-                _run(entry, common.out.is_terminal),
+                entry.run_id or entry.run,
                 _side(entry.before),
                 _side(entry.after),
                 entry.outcome or "unknown",
@@ -61,8 +63,31 @@ def command(common: Common, limit: int) -> None:
     )
 
 
-def _run(entry: Entry, is_short: bool) -> str:
-    return (entry.run or entry.run_id[:8]) if is_short else (entry.run_id or entry.run)
+def _show(out: Output, entries: list[Entry], zone: tzinfo) -> None:
+    """Print a table for eyes; the server is a column of its own only where there are several."""
+    from flowlatch.cli.times import stamp
+    from flowlatch.model.stamps import short_stamp
+
+    now = datetime.now(UTC)
+    servers = {entry.profile or entry.server for entry in entries}
+    rows = [
+        (
+            short_stamp(entry.at, now, zone) if out.is_narrow else stamp(entry.at, zone),
+            entry.run_id[:8],
+            entry.run,
+            entry.action,
+            f"{_side(entry.before)} → {_side(entry.after)}" if entry.before or entry.after else "",
+            entry.outcome or "unknown",
+            entry.detail,
+        )
+        for entry in entries
+    ]
+    if len(servers) == 1:
+        out.heading(f"on {servers.pop()}")
+        out.table(_COLUMNS, rows)
+    else:
+        whose = (entry.profile or entry.server for entry in entries)
+        out.table([_SERVER, *_COLUMNS], [(server, *row) for server, row in zip(whose, rows, strict=True)])
 
 
 def _side(side: Side | None) -> str:

@@ -29,8 +29,10 @@ _GAP = "  "
 _CELL_LIMIT = 64 * 1024
 MAX_CELLS = 60
 """A column but the last is never wider than this on a terminal."""
-MIN_LAST_CELLS = 12
-"""The last column is cut to the terminal's width, but never below this."""
+MIN_CELLS = 6
+"""No column is cut below this, or below its heading, however narrow the terminal."""
+NARROW_CELLS = 120
+"""On a terminal narrower than this, lists write their times short."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class Column:
     right: bool = False
     is_state: bool = False
     """True when the cells are names of states, to be coloured."""
+    is_whole: bool = False
+    """True when a cut cell would be of no use, e.g. an id. States and figures are never cut either."""
+    least: int = 0
+    """Cells at least: keeps lines that are printed one by one under each other."""
 
 
 class Output:
@@ -61,6 +67,11 @@ class Output:
         self._stdout, self._stderr = stdout, stderr
         self._has_colour = has_colour and is_terminal and not as_json
         self._width = width
+
+    @property
+    def is_narrow(self) -> bool:
+        """True on a terminal that has no room for long times in lists."""
+        return self.is_terminal and self._width < NARROW_CELLS
 
     @classmethod
     def of_process(cls, *, as_json: bool) -> Output:
@@ -122,17 +133,27 @@ class Output:
             return
         if not cells:
             return
-        from rich.cells import cell_len
-
-        widths = [max(cell_len(text) for text in column) for column in zip(*cells, strict=True)]
-        widths = [max(width, len(column.title)) for width, column in zip(widths, columns, strict=True)]
-        widths[:-1] = [min(width, MAX_CELLS) for width in widths[:-1]]
-        taken = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
-        widths[-1] = min(widths[-1], max(self._width - taken, MIN_LAST_CELLS))
+        widths = self._widths(columns, cells)
         if any(column.title for column in columns):
             self._write(self._styled(self._row([column.title for column in columns], columns, widths), _DIM))
         for row in cells:
             self._write(self._row(row, columns, widths))
+
+    def _widths(self, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> list[int]:
+        """Return the cells that each column gets: as many as it needs, else the widest give way first."""
+        from rich.cells import cell_len
+
+        least = [max(len(column.title), column.least) for column in columns]
+        widths = [max(low, *map(cell_len, texts)) for low, texts in zip(least, zip(*cells, strict=True), strict=True)]
+        widths = [*(min(width, MAX_CELLS) for width in widths[:-1]), min(widths[-1], self._width)]
+        pliable = [
+            number for number, column in enumerate(columns) if not (column.is_whole or column.is_state or column.right)
+        ]
+        over = sum(widths) + len(_GAP) * (len(widths) - 1) - self._width
+        while over > 0 and (wide := [number for number in pliable if widths[number] > max(least[number], MIN_CELLS)]):
+            widths[max(wide, key=lambda number: widths[number])] -= 1
+            over -= 1
+        return widths
 
     def fields(self, pairs: Sequence[tuple[str, object]]) -> None:
         """Print names and values, one pair a line; several lines of a value are indented under each other."""

@@ -23,7 +23,14 @@ LOG_POLL_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LOG_PAGE = 1000
-_STATE_LINE = [Column(""), Column(""), Column("", is_state=True), Column(""), Column("")]
+_STATE_LINE = [
+    Column("", is_whole=True, least=3),
+    Column("", is_whole=True),
+    Column("", is_state=True, least=10),
+    Column("", least=8),
+    Column(""),
+]
+"""Each state is a table of its own, printed when it comes."""
 
 
 @click.command("watch", cls=Command)

@@ -23,20 +23,26 @@ _RUNS = [
     Column("STATE", is_state=True),
     Column("FLOW"),
     Column("RUN"),
-    Column("START"),
+    Column("START", is_whole=True),
     Column("DUR", right=True),
     Column("VER", right=True),
-    Column("ID"),
+    Column("ID", is_whole=True),
     Column("MESSAGE"),
 ]
-_STATES = [Column("VER", right=True), Column("TIME"), Column("STATE", is_state=True), Column("BY"), Column("MESSAGE")]
+_STATES = [
+    Column("VER", right=True),
+    Column("TIME", is_whole=True),
+    Column("STATE", is_state=True),
+    Column("BY"),
+    Column("MESSAGE"),
+]
 _TASKS = [
     Column("STATE", is_state=True),
     Column("TASK"),
-    Column("START"),
+    Column("START", is_whole=True),
     Column("DUR", right=True),
     Column("TRY", right=True),
-    Column("ID"),
+    Column("ID", is_whole=True),
     Column("MESSAGE"),
 ]
 SHORT_ID = 8
@@ -160,6 +166,15 @@ def _when(connection: Connection, moment: datetime | None) -> str:
     return stamp(moment, connection.zone) if connection.out.is_terminal else time_text(moment) or "-"
 
 
+def _listed(connection: Connection, moment: datetime | None) -> str:
+    """Return a time for a row of a list, short on a narrow terminal."""
+    from flowlatch.model.stamps import short_stamp
+
+    if connection.out.is_narrow:
+        return short_stamp(moment, connection.now(), connection.zone)
+    return _when(connection, moment)
+
+
 def _run_cells(connection: Connection, run: FlowRun, is_short: bool) -> tuple[object, ...]:
     from flowlatch.cli.times import length, took
 
@@ -167,7 +182,7 @@ def _run_cells(connection: Connection, run: FlowRun, is_short: bool) -> tuple[ob
         run.state,
         run.flow_name,
         run.name,
-        _when(connection, run.due_at() if not run.start_time else run.start_time),
+        _listed(connection, run.due_at() if not run.start_time else run.start_time),
         length(took(run, connection.now())),
         f"v{run.version}",
         run.id[:SHORT_ID] if is_short else run.id,
@@ -179,7 +194,7 @@ def _state_cells(connection: Connection, state: State) -> tuple[object, ...]:
     from flowlatch.live.parties import party
 
     by = party(state.actor, me=connection.target.actor)
-    return (f"v{state.version}", _when(connection, state.timestamp), state.name, by, state.message)
+    return (f"v{state.version}", _listed(connection, state.timestamp), state.name, by, state.message)
 
 
 def _task_cells(connection: Connection, task: TaskRun, now: datetime) -> tuple[object, ...]:
@@ -189,7 +204,7 @@ def _task_cells(connection: Connection, task: TaskRun, now: datetime) -> tuple[o
     return (
         task.state,
         f"  {name} [{task.map_index}]" if task.map_index >= 0 else name,
-        _when(connection, task.start_time),
+        _listed(connection, task.start_time),
         length(took(task, now)),
         task.run_count,
         task.id[:SHORT_ID] if connection.out.is_terminal else task.id,

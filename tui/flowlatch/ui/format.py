@@ -12,6 +12,8 @@ from rich.text import Text
 from textual.content import Content
 
 from flowlatch.model.run import FlowRun
+from flowlatch.model.stamps import offset_of as offset_of
+from flowlatch.model.stamps import short_stamp as short_stamp
 from flowlatch.model.state import Category, category_of
 from flowlatch.text import CELL_LIMIT, clean, one_line
 
@@ -122,16 +124,6 @@ def exact_age(then: datetime, now: datetime) -> str:
     return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"
 
 
-def offset_of(moment: datetime) -> str:
-    """Return the offset of a local time as `+01`, `+05:30`, or `UTC`."""
-    offset = moment.utcoffset() or timedelta(0)
-    if not offset and moment.tzname() in ("UTC", "Etc/UTC", None):
-        return "UTC"
-    sign = "-" if offset < timedelta(0) else "+"
-    hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
-    return f"{sign}{hours:02}:{minutes:02}" if minutes else f"{sign}{hours:02}"
-
-
 def clock(moment: datetime, zone: tzinfo, *, seconds: bool = False) -> str:
     """Return a time of day with its offset: `14:03 +01`."""
     local = moment.astimezone(zone)
@@ -151,18 +143,6 @@ def start_stamp(moment: datetime, zone: tzinfo) -> str:
     local = moment.astimezone(zone)
     seconds = f":{local:%S}" if local.second else ""
     return f"{local:%Y-%m-%d %H:%M}{seconds} {offset_of(local)}"
-
-
-def short_stamp(moment: datetime | None, now: datetime, zone: tzinfo) -> str:
-    """Return a time for a list, 14 cells at most: `14:00:28 +01` today, else `11-23 14:00 +01` or with the year."""
-    if moment is None:
-        return "-"
-    local, today = moment.astimezone(zone), now.astimezone(zone)
-    if local.date() == today.date():
-        return f"{local:%H:%M:%S} {offset_of(local)}"
-    if local.year == today.year:
-        return f"{local:%m-%d %H:%M} {offset_of(local)}"
-    return f"{local:%Y-%m-%d} {offset_of(local)}"
 
 
 def count(number: int, *, is_exact: bool = True) -> str:
