@@ -149,6 +149,39 @@ def test_cancel_retry_and_delete(inside: Command, shared_wire: Wire, flow_name: 
     assert (gone.code, gone.row["outcome"], gone.error["code"]) == (4, "gone", "NOT_FOUND")
 
 
+def test_undo_proposes_the_state_before_as_a_new_version(inside: Command, shared_wire: Wire, flow_name: str) -> None:
+    run_id = shared_wire.create_run(shared_wire.create_flow(flow_name))
+    nothing = inside("runs", "undo", run_id, "--json")
+    assert (nothing.code, nothing.row["outcome"], nothing.error["code"]) == (1, "refused", "REJECTED")
+    assert "no state before v1" in nothing.error["message"]
+    shared_wire.set_state(run_id, 1, {"type": "Failed", "message": "no disk", "context": {"by": "worker"}})
+    shared_wire.set_state(run_id, 2, "Success", "sent by hand")
+    stale = inside("runs", "undo", run_id, "--expect-version", "2", "--json")
+    assert (stale.code, stale.row["outcome"], stale.row["theirs"]["state"]) == (5, "conflict", "Success")
+    assert inside("runs", "undo", run_id, "--read-only").code == 7
+    assert len(shared_wire.states(run_id)) == 3
+    row = inside("runs", "undo", run_id, "--expect-version", "3", "--json").row
+    assert (row["outcome"], row["base"]["version"], row["mine"]["version"]) == ("applied", 3, 4)
+    last = inside("runs", "history", run_id, "--json").rows[-1]
+    assert (last["state"], last["message"]) == ("Failed", "no disk")
+    assert last["serialized_state"]["context"] == {"by": "worker"}
+    act = next(row for row in inside("journal", "--json").rows if row["run_id"] == run_id)
+    assert (act["outcome"], act["before"]["state"], act["after"]["state"]) == ("applied", "Success", "Failed")
+    said = inside("runs", "undo", run_id, "-m", "it was sent after all")
+    assert (said.code, said.out.splitlines()[0]) == (0, f"read v4 Failed ({flow_name} / {row_name(inside, run_id)})")
+    assert shared_wire.states(run_id)[-2:] == ["Failed", "Success"]
+    assert inside("runs", "show", run_id, "--json").row["state_message"] == "it was sent after all"
+    unasked = inside("runs", "undo", "--filter", f"flow:{flow_name}")
+    assert (unasked.code, unasked.err.count("--yes")) == (2, 1)
+    many = inside("runs", "undo", "--filter", f"flow:{flow_name}", "--yes", "--json")
+    assert (many.code, many.row["mine"]["state"]) == (0, "Failed")
+
+
+def row_name(inside: Command, run_id: str) -> str:
+    """Return the name of a run."""
+    return str(inside("runs", "show", run_id, "--json").row["name"])
+
+
 def test_logs_and_tasks(inside: Command, shared_wire: Wire, flow_name: str) -> None:
     run_id = shared_wire.create_run(shared_wire.create_flow(flow_name, tasks=["extract", "load"]))
     shared_wire.log(run_id, "one", "two\nlines")

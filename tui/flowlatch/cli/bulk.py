@@ -21,7 +21,6 @@ from flowlatch.cli.rows import Row, run_row
 from flowlatch.cli.told import Result, exit_code_of
 from flowlatch.errors import BadInput, NotFound
 from flowlatch.model.run import FlowRun
-from flowlatch.model.state import StateDraft
 from flowlatch.text import one_line
 
 AT_ONCE = 8
@@ -65,7 +64,6 @@ async def change(
     connection: Connection,
     selection: Selection,
     verb: str,
-    draft: StateDraft,
     one: Callable[[FlowRun], Awaitable[Result]],
 ) -> int:
     """Run `one` on each run of the selection and return the exit code."""

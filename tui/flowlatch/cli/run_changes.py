@@ -130,18 +130,17 @@ def set_state(
         raise BadInput("TYPE: wants the name of a state, e.g. Success")
     *runs, kind = words
     selection = Selection(tuple(runs), text, dry_run, yes, expect_version)
-    if message is not None:
-        _checked_text(message, "--message")
+    check_message(message)
 
     async def body(connection: Connection) -> int:
         draft = await _draft(connection, kind, message, when, zone)
 
         async def one(run: FlowRun) -> Result:
-            base = await _base(connection, run, expect_version)
+            base = await base_of(connection, run, expect_version)
             outcome = await connection.desk.set_state(base, draft)
             return told_change(outcome, base, draft, connection.target.actor)
 
-        return await change(connection, selection, f"set {draft.type} on", draft, one)
+        return await change(connection, selection, f"set {draft.type} on", one)
 
     return act(common, body)
 
@@ -165,12 +164,12 @@ def cancel(
 
     async def body(connection: Connection) -> int:
         async def one(run: FlowRun) -> Result:
-            base = await _base(connection, run, expect_version)
+            base = await base_of(connection, run, expect_version)
             is_bound = expect_version is not None or selection.is_many
             outcome = await connection.desk.cancel(base, only_on_base=is_bound)
             return told_change(outcome, base, draft, connection.target.actor)
 
-        return await change(connection, selection, "cancel", draft, one)
+        return await change(connection, selection, "cancel", one)
 
     return act(common, body)
 
@@ -194,10 +193,10 @@ def delete(
 
     async def body(connection: Connection) -> int:
         async def one(run: FlowRun) -> Result:
-            base = await _base(connection, run, expect_version)
+            base = await base_of(connection, run, expect_version)
             return told_change(await connection.desk.delete(base), base, draft, connection.target.actor)
 
-        return await change(connection, selection, "delete", draft, one)
+        return await change(connection, selection, "delete", one)
 
     return act(common, body)
 
@@ -212,7 +211,6 @@ def retry(common: Common, runs: tuple[str, ...], text: str | None, dry_run: bool
     from flowlatch.cli.connect import act
     from flowlatch.cli.told import Result, told_create
     from flowlatch.live.create import new_key, retry_of
-    from flowlatch.model.state import StateDraft
 
     selection = Selection(runs, text, dry_run, yes, None)
 
@@ -225,7 +223,7 @@ def retry(common: Common, runs: tuple[str, ...], text: str | None, dry_run: bool
                 result.outcome, result.row | {"retry_of": run.id}, result.exit_code, result.code, result.reason
             )
 
-        return await change(connection, selection, "retry", StateDraft(type="Scheduled"), one)
+        return await change(connection, selection, "retry", one)
 
     return act(common, body)
 
@@ -283,7 +281,7 @@ async def _draft(
     return StateDraft(type=name or kind, message=message, start_time=await _start(connection, when, zone))
 
 
-async def _base(connection: Connection, run: FlowRun, expected: int | None) -> Any:
+async def base_of(connection: Connection, run: FlowRun, expected: int | None) -> Any:
     """Return what the change is based on: the run as read, or the version that was expected."""
     from flowlatch.live.edit import Base
     from flowlatch.model.state import State
@@ -296,10 +294,11 @@ async def _base(connection: Connection, run: FlowRun, expected: int | None) -> A
     return Base(run.id, seen, run.flow_name, run.name, base.server_id, base.taken_at)
 
 
-def _checked_text(text: str, where: str) -> None:
+def check_message(text: str | None) -> None:
+    """Refuse a `--message` that no server can store. Raises `BadInput`."""
     from flowlatch.model.params import check_text
 
     try:
-        check_text(text)
+        check_text(text or "")
     except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error
+        raise BadInput(f"--message: {error}") from error

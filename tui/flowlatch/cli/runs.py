@@ -1,4 +1,4 @@
-"""`flowlatch runs`: reading verbs. The changing ones stand in `run_changes`, the following ones in `run_watch`."""
+"""`flowlatch runs`: reading verbs. `run_changes` and `run_undo` hold those that change, `run_watch` those that follow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from flowlatch.cli.common import Common, Noun, pass_common
 from flowlatch.cli.output import Column
 from flowlatch.cli.run_changes import cancel, create, delete, retry, set_state
+from flowlatch.cli.run_undo import undo
 from flowlatch.cli.run_watch import logs, watch
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def tasks(common: Common, run: str) -> int:
     return act(common, body)
 
 
-for _verb in (watch, logs, create, set_state, cancel, retry, delete):
+for _verb in (watch, logs, create, set_state, undo, cancel, retry, delete):
     command.add_command(_verb)
 
 
