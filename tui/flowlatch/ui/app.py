@@ -38,6 +38,7 @@ from flowlatch.ui.switching import Switching
 from flowlatch.ui.terminal import hardened
 from flowlatch.ui.themes import DARK, THEMES
 from flowlatch.ui.type_ahead import TypeAhead
+from flowlatch.ui.widgets.background import begin
 
 if TYPE_CHECKING:
     from flowlatch.api.backend import Backend
@@ -138,7 +139,7 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
     def follow(self, session: Session) -> Worker[None]:
         """Follow a server, and tell the screens what is heard as long as it is the one shown."""
         session.listen(lambda event: self._newsroom.hear(event) if session is self.session else None)
-        return self.run_worker(session.run(), group="follow", name="follow")
+        return begin(self, session.run, group="follow", name="follow")
 
     def on_unmount(self) -> None:
         """Give the signals back."""

@@ -18,6 +18,7 @@ from flowlatch.text import DETAIL_LIMIT, clean, one_line
 from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.form import worded
+from flowlatch.ui.widgets.background import begin
 
 
 class CompareScreen(FlowScreen[None]):
@@ -48,7 +49,7 @@ class CompareScreen(FlowScreen[None]):
         self.show_title(Content(f"Compare · {one_line(base.flow_name, 50)} / {one_line(base.run_name, 50)}"))
         self._show(self.conflict.base.state, self.conflict.theirs)
         self.query(VerticalScroll).first().focus()
-        self.run_worker(self._load(), group="page", exclusive=True)
+        begin(self, self._load, group="page", exclusive=True)
 
     async def _load(self) -> None:
         conflict = self.conflict

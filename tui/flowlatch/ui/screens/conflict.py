@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from rich.cells import cell_len
 from textual import on
@@ -30,6 +31,7 @@ from flowlatch.ui.screens.compare import CompareScreen
 from flowlatch.ui.screens.confirm import ConfirmScreen, typeable
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.link_text import lock
+from flowlatch.ui.widgets.background import begin
 
 DISARMED_S = 1.0
 """Seconds for which `a` is off after theirs moved: a key meant for what was shown must not hit what is shown now."""
@@ -205,11 +207,11 @@ class ConflictScreen(FlowScreen[ConflictResult]):
             if change.kind is ChangeKind.GONE:
                 self._gone()
             elif change.run is not None and change.run.version != self.conflict.theirs.version:
-                self.run_worker(self._look_again(), group="page", exclusive=True)
+                begin(self, self._look_again, group="page", exclusive=True)
 
     @on(Reload)
     def _reloaded(self) -> None:
-        self.run_worker(self._look_again(), group="page", exclusive=True)
+        begin(self, self._look_again, group="page", exclusive=True)
 
     @on(Tick)
     def _ticked(self) -> None:
@@ -286,7 +288,7 @@ class ConflictScreen(FlowScreen[ConflictResult]):
 
     def _confirmed(self, conflict: Conflict, is_yes: bool) -> None:
         if is_yes:
-            self.run_worker(self._apply(conflict), group="write", exclusive=False)
+            begin(self, partial(self._apply, conflict), group="write", exclusive=False)
 
     async def _apply(self, conflict: Conflict) -> None:
         """Send mine on the version that was confirmed, whatever arrived since."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from textual import on
@@ -38,6 +39,7 @@ from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.link_text import command_server
 from flowlatch.ui.screens.new_run import NewRunForm
 from flowlatch.ui.screens.schedule import ScheduleScreen
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.key_field import AUTOMATIC, OWN, KeyField
@@ -116,7 +118,7 @@ class CreateScreen(NewRunForm[None]):
         self.set_class(self.size.width >= WIDE, "-wide")
         self._show_when()
         self.query_one("#flow", Picker).input.focus()
-        self.run_worker(self._prepare(), group="page", exclusive=True)
+        begin(self, self._prepare, group="page", exclusive=True)
 
     def on_resize(self) -> None:
         """Show the side from a certain width on."""
@@ -164,7 +166,7 @@ class CreateScreen(NewRunForm[None]):
         field.show_problem("")
         if flow is not None:
             await self.query_one(ParamForm).show(flow.parameters, values)
-            self.run_worker(self._load_runs(flow), group="runs", exclusive=True)
+            begin(self, partial(self._load_runs, flow), group="runs", exclusive=True)
         self._show_request()
 
     async def _load_runs(self, flow: Flow) -> None:

@@ -25,6 +25,7 @@ from flowlatch.ui.screens.create import CreateScreen
 from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.schedule import ScheduleScreen
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.rows import Column, Row, Rows
 
 COLUMNS = (
@@ -127,7 +128,7 @@ class DraftsScreen(FlowScreen[None]):
 
     def action_open_run(self) -> None:
         """Open the form again."""
-        self.run_worker(self._open(), group="page", exclusive=True)
+        begin(self, self._open, group="page", exclusive=True)
 
     async def _open(self) -> None:
         draft = self.chosen
@@ -179,7 +180,7 @@ class DraftsScreen(FlowScreen[None]):
     def _discarded(self, draft: Draft, is_yes: bool) -> None:
         if is_yes:
             self.session.drafts.discard(draft.id)
-            self.run_worker(self._load(), group="page", exclusive=True)
+            begin(self, self._load, group="page", exclusive=True)
 
     def action_close(self) -> None:
         """Go back."""

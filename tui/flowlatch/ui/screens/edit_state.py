@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from textual import on
@@ -45,6 +46,7 @@ from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.link_text import command_server, lock
 from flowlatch.ui.screens.run_form import RunForm
 from flowlatch.ui.screens.schedule_view import until
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice
 from flowlatch.ui.widgets.field import Field
 from flowlatch.ui.widgets.state_fields import StateFields
@@ -264,7 +266,7 @@ class EditStateScreen(RunForm[None]):
             case Way.DONE if result.outcome is not None:
                 if isinstance(result.outcome, Unknown):
                     self.base, self.theirs = result.conflict.rebased(), None
-                self.run_worker(self._deal_with(result.outcome, result.conflict.draft), group="write")
+                begin(self, partial(self._deal_with, result.outcome, result.conflict.draft), group="write")
 
     def _set_aside(self, version: int) -> None:
         """Close on what the server has; what was typed stays as a draft."""

@@ -16,6 +16,7 @@ from flowlatch.places import brief
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowModal
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
 
@@ -90,7 +91,7 @@ class ExportScreen(FlowModal[Path | None]):
         """Write the file, once."""
         if not self._is_writing:
             self._is_writing = True
-            self.run_worker(self._write(), group="write")
+            begin(self, self._write, group="write")
 
     async def _write(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from textual.binding import Binding
@@ -18,6 +19,7 @@ from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.messages import LinkChanged, WritingChanged
 from flowlatch.ui.screens.base import FlowScreen
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.field import TextInput
 
 T = TypeVar("T")
@@ -98,7 +100,7 @@ class FormScreen(FlowScreen[T]):
         self._draft_timer = None
         draft, self._unsaved = self._unsaved, None
         if draft is not None and not self._is_finished:
-            self.run_worker(asyncio.to_thread(self.session.drafts.save, draft), group="draft")
+            begin(self, partial(asyncio.to_thread, self.session.drafts.save, draft), group="draft")
 
     def make_draft(self) -> Draft:
         """Return the form as a draft."""
@@ -154,7 +156,7 @@ class FormScreen(FlowScreen[T]):
     def action_submit(self) -> None:
         """Send the form, once."""
         if not self.is_sending:
-            self.run_worker(self._submit(), group="write", exclusive=False)
+            begin(self, self._submit, group="write", exclusive=False)
 
     async def _submit(self) -> None:
         reason = self.why_not()

@@ -19,6 +19,7 @@ from flowlatch.ui.format import short_stamp, stamp
 from flowlatch.ui.messages import CopyText, OpenRun
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.form import worded
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.rows import Column, Row, Rows
 
 SHOWN = 500
@@ -78,7 +79,7 @@ class JournalScreen(FlowScreen[None]):
 
     def action_refresh(self) -> None:
         """Read the file anew."""
-        self.run_worker(self._load(), group="page", exclusive=True)
+        begin(self, self._load, group="page", exclusive=True)
 
     async def _load(self) -> None:
         self.entries = await asyncio.to_thread(self.session.journal.entries, SHOWN)

@@ -19,6 +19,7 @@ from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.messages import LinkChanged, Reload, Tick, TimesChanged
 from flowlatch.ui.screens.base import FlowScreen
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.line_view import LineView
 from flowlatch.ui.widgets.rows import Column, Row, Rows
 from flowlatch.ui.widgets.text_pane import TextPane
@@ -98,7 +99,7 @@ class Listing(FlowScreen[None], Generic[V]):
     def reread(self) -> None:
         """Ask the server anew; the newest question wins."""
         if self.session.link.is_online:
-            self.run_worker(self._read(), group="list", exclusive=True)
+            begin(self, self._read, group="list", exclusive=True)
 
     async def _read(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import TypeVar
 
 from textual import on
@@ -18,6 +19,7 @@ from flowlatch.ui.messages import OpenRun
 from flowlatch.ui.screens.created import CreatedScreen
 from flowlatch.ui.screens.flow_picking import FlowPicking
 from flowlatch.ui.screens.form import FormScreen
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.picker import Picker
 
 T = TypeVar("T")
@@ -62,7 +64,7 @@ class NewRunForm(FormScreen[T]):
     def _flow_typed(self, message: Picker.Typed) -> None:
         """Ask the server when the loaded flows hold none of that name."""
         if self.picking.should_search(message.picker):
-            self.run_worker(self._search(message.picker), group="flows", exclusive=True)
+            begin(self, partial(self._search, message.picker), group="flows", exclusive=True)
 
     async def _search(self, picker: Picker) -> None:
         try:

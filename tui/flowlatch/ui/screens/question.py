@@ -21,6 +21,7 @@ from flowlatch.ui.format import run_title
 from flowlatch.ui.messages import LinkChanged, RunsChanged, WritingChanged
 from flowlatch.ui.screens.confirm import Question, typeable
 from flowlatch.ui.screens.edit_words import banner, now_line
+from flowlatch.ui.widgets.background import begin
 
 
 class RunQuestion(Question[None]):
@@ -108,7 +109,7 @@ class RunQuestion(Question[None]):
     @on(Button.Pressed)
     def _answered(self, message: Button.Pressed) -> None:
         if message.button.id == "yes":
-            self.run_worker(self._act(), group="write", exclusive=False)
+            begin(self, self._act, group="write", exclusive=False)
         else:
             self.action_close()
 

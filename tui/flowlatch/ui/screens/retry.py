@@ -17,6 +17,7 @@ from flowlatch.model.run import FlowRun
 from flowlatch.text import one_line
 from flowlatch.ui.messages import OpenRun
 from flowlatch.ui.screens.question import RunQuestion
+from flowlatch.ui.widgets.background import begin
 
 
 class RetryScreen(RunQuestion):
@@ -50,7 +51,7 @@ class RetryScreen(RunQuestion):
     def on_mount(self) -> None:
         """Read the parameters, which a list row does not have."""
         if self.source.parameters is None:
-            self.run_worker(self._load(), group="page", exclusive=True)
+            begin(self, self._load, group="page", exclusive=True)
 
     async def _load(self) -> None:
         try:

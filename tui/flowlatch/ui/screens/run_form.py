@@ -20,6 +20,7 @@ from flowlatch.ui.messages import Reload, RunsChanged, Tick
 from flowlatch.ui.screens.base import WIDE
 from flowlatch.ui.screens.edit_words import banner, history_content
 from flowlatch.ui.screens.form import FormScreen
+from flowlatch.ui.widgets.background import begin
 
 T = TypeVar("T")
 GONE_WORDS = "!! This run does not exist any more. What you typed stays here."
@@ -51,7 +52,7 @@ class RunForm(FormScreen[T]):
     def on_mount(self) -> None:
         """Ask the server whether the base is still so: a list may lag behind."""
         self.set_class(self.size.width >= WIDE, "-wide")
-        self.run_worker(self._load(), group="page", exclusive=True)
+        begin(self, self._load, group="page", exclusive=True)
 
     def on_resize(self) -> None:
         """Show the history from a certain width on."""
@@ -89,13 +90,13 @@ class RunForm(FormScreen[T]):
             elif change.run is not None and change.run.version > self.base.version:
                 self._see(change.run)
                 if self.has_class("-wide"):
-                    self.run_worker(self._load(), group="page", exclusive=True)
+                    begin(self, self._load, group="page", exclusive=True)
         if mine:
             self.show_all()
 
     @on(Reload)
     def _reloaded(self) -> None:
-        self.run_worker(self._load(), group="page", exclusive=True)
+        begin(self, self._load, group="page", exclusive=True)
 
     @on(Tick)
     def _ticked(self) -> None:

@@ -36,6 +36,7 @@ from flowlatch.ui.screens.run_related import related_rows
 from flowlatch.ui.screens.run_tasks import task_detail
 from flowlatch.ui.screens.taking import Taking
 from flowlatch.ui.screens.times import Times
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.gantt import TaskView, TimeAxis
 from flowlatch.ui.widgets.history_list import HistoryList
 from flowlatch.ui.widgets.json_view import JsonView
@@ -135,7 +136,7 @@ class RunView(Taking[None]):
         """Start reading, as soon as there is a link."""
         self.show_tab(self.tab)
         self._repaint(frozenset(Part))
-        self.run_worker(self.detail.follow(), group="detail", name="detail")
+        begin(self, self.detail.follow, group="detail", name="detail")
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         """Follow the run."""

@@ -24,6 +24,7 @@ from flowlatch.ui.screens.base import WIDE
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.new_run import NewRunForm
 from flowlatch.ui.screens.schedule_view import WIDTH, due_runs, preview, week_strip
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.picker import Item, Picker
@@ -97,7 +98,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
         else:
             first.focus()
         self._read()
-        self.run_worker(self._prepare(), group="page", exclusive=True)
+        begin(self, self._prepare, group="page", exclusive=True)
 
     def on_resize(self) -> None:
         """Show the side from a certain width on."""
@@ -129,7 +130,7 @@ class ScheduleScreen(NewRunForm[StartTime]):
     async def flow_chosen(self) -> None:
         """Show the name of the flow, and its week."""
         self._show_title()
-        self.run_worker(self._load_due(), group="page", exclusive=True)
+        begin(self, self._load_due, group="page", exclusive=True)
 
     @on(Picker.Picked, "#zone")
     def _zone_picked(self, message: Picker.Picked) -> None:
