@@ -18,6 +18,7 @@ GROUND = {
     "config",
     "config_file",
     "config_edit",
+    "values",
     "keymap",
     "looks",
     "places",
@@ -73,8 +74,8 @@ FOREIGN: dict[str, set[str]] = {
 """Room → libraries it must not import."""
 
 ONLY: dict[str, set[str]] = {
-    "ground": {"pydantic", "platformdirs", "tomlkit", "keyring"},
-    "model": {"pydantic", "whenever", "croniter"},
+    "ground": {"annotated_types", "pydantic", "platformdirs", "tomlkit", "keyring"},
+    "model": {"annotated_types", "whenever", "croniter"},
 }
 """Room → the only libraries beside the standard one that it may import."""
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,6 @@ def test_a_directory_that_cannot_be_used_is_refused(data: Path) -> None:
 
 async def test_prefect_3_is_refused_in_one_line() -> None:
     target = resolve(Settings(), server="http://127.0.0.1:4200/api")
-    target = type(target)(target.profile.model_copy(update={"kind": "prefect3"}), None, "me")
+    target = type(target)(replace(target.profile, kind="prefect3"), None, "me")
     with pytest.raises(ForeignServer, match="Prefect 3"):
         await open_backend(target)

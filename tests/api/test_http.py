@@ -17,6 +17,7 @@ import pytest
 from flowlatch.api.http import MAX_ANSWER_BYTES, AnswerLost, Garbled, Link, TooLarge, actor_header, retry_after_s
 from flowlatch.config import Profile, Secret
 from flowlatch.errors import BadInput, FlowlatchError, ForeignServer, Unreachable
+from flowlatch.profile import checked_profile
 from tests.support.faults import Answer, FaultyServer, Hang, LoseRequest
 from tests.support.waiting import eventually_async
 
@@ -260,6 +261,6 @@ async def test_cancelling_ends_a_request_at_once(faulty: FaultyServer) -> None:
 def test_a_certificate_that_cannot_be_read_is_named(option: str, tmp_path: Any) -> None:
     broken = tmp_path / "broken.pem"
     broken.write_text("no certificate")
-    profile = Profile.model_validate({"name": "t", "url": "https://ops.example", option: str(broken)})
+    profile = checked_profile({"name": "t", "url": "https://ops.example", option: str(broken)})
     with pytest.raises(FlowlatchError, match=f"certificates {broken}"):
         Link(profile, "https://ops.example")

@@ -21,6 +21,7 @@ from flowlatch.config import Profile, Secret
 from flowlatch.errors import ForeignServer, OutcomeUnknown, Unauthorized, Unreachable, VersionConflict
 from flowlatch.model.run import FlowId, NewRun, RunId
 from flowlatch.model.state import StateDraft
+from flowlatch.profile import checked_profile
 from tests.support.faults import Answer, Fault, FaultyServer, LoseAnswer, LoseRequest, Pass
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
@@ -43,7 +44,7 @@ async def no_pause(_: float) -> None:
 async def through(server: ServerProcess, **options: Any) -> AsyncIterator[tuple[FaultyServer, GraphQLBackend]]:
     """Yield a proxy before the real server, and a backend connected through it."""
     async with FaultyServer(upstream=server.url) as proxy:
-        profile = Profile.model_validate({"name": "t", "url": proxy.url, "poll_s": 1})
+        profile = checked_profile({"name": "t", "url": proxy.url, "poll_s": 1})
         token = Secret(server.token) if server.token else None
         link = Link(profile, proxy.url, token=token, actor="me", sleep=no_pause, **options)
         backend = GraphQLBackend(profile, link, has_auth=True, sleep=no_pause)

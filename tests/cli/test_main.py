@@ -39,6 +39,11 @@ def test_the_help_imports_no_screen_and_no_network() -> None:
     assert loaded_after(call) <= {"click", "asyncio"}
 
 
+def test_the_first_frame_needs_no_wire_and_no_checks() -> None:
+    call = "import flowlatch.ui.launch, flowlatch.ui.app, flowlatch.ui.screens.runs, flowlatch.config"
+    assert loaded_after(call) == {"textual", "rich", "asyncio"}
+
+
 def test_every_noun_is_a_command_with_help(inside: Command) -> None:
     for noun in NOUNS:
         done = inside(noun, "--help")

@@ -9,7 +9,8 @@ import pytest
 
 from flowlatch.api.graphql import GraphQLBackend
 from flowlatch.api.http import Link
-from flowlatch.config import Profile, Secret
+from flowlatch.config import Secret
+from flowlatch.profile import checked_profile
 from tests.support.prefect1 import Prefect1StandIn, prefect1_server
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
@@ -38,7 +39,7 @@ def opener(url: str, token: str | None) -> Callable[..., GraphQLBackend]:
     """Return a function that makes backends for `url`."""
 
     def make(**options: object) -> GraphQLBackend:
-        profile = Profile.model_validate({"name": "test", "url": url, "poll_s": 1, **options})
+        profile = checked_profile({"name": "test", "url": url, "poll_s": 1, **options})
         link = Link(profile, url, token=Secret(token) if token else None, actor=ACTOR)
         return GraphQLBackend(profile, link, has_auth=token is not None)
 

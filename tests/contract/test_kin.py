@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from flowlatch.model.kin import How, Relation, key_from
 from flowlatch.model.run import FlowId, NewRun, RunId, TaskEdge
+from flowlatch.values import validated
 from tests.contract.conftest import Place
 
 TASKS = "query($id: uuid!) { task_run(where: {flow_run_id: {_eq: $id}}) { id task { slug } } }"
@@ -17,7 +18,7 @@ REGISTER_EDGES = "mutation($input: register_edges_input!) { register_edges(input
 
 async def made(place: Place, flow: str, **inputs: object) -> RunId:
     """Create a run."""
-    return (await place.backend.create_run(NewRun.model_validate({"flow_id": flow, **inputs}))).id
+    return (await place.backend.create_run(validated(NewRun, {"flow_id": flow, **inputs}))).id
 
 
 async def found(place: Place, run_id: RunId) -> list[tuple[Relation, str, How | None, str]]:

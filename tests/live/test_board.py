@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -133,9 +134,8 @@ class Deck(RuleBasedStateMachine):
     @rule(data=st.data(), state=st.sampled_from(STATES))
     def server_changes(self, data: st.DataObject, state: str) -> None:
         old = self._any_run(data)
-        run = old.model_copy(
-            update={"state": state, "version": old.version + 1, "updated": NOW + timedelta(seconds=old.version + 1)}
-        )
+        updated_at = NOW + timedelta(seconds=old.version + 1)
+        run = replace(old, state=state, version=old.version + 1, updated=updated_at)
         self.server.runs[run.id] = run
         self.board.apply(updated(run), NOW)
 
@@ -144,7 +144,7 @@ class Deck(RuleBasedStateMachine):
     def old_news_arrives(self, data: st.DataObject) -> None:
         run = self._any_run(data)
         if run.version > 1:
-            self.board.apply(updated(run.model_copy(update={"version": run.version - 1, "state": "Old"})), NOW)
+            self.board.apply(updated(replace(run, version=run.version - 1, state="Old")), NOW)
 
     @precondition(lambda self: self.server.runs)
     @rule(data=st.data())
@@ -171,12 +171,12 @@ class Deck(RuleBasedStateMachine):
 
     @rule(sort=st.sampled_from(SORTS))
     def operator_sorts(self, sort: Sort) -> None:
-        self.board.ask(self.board.query.model_copy(update={"sort": sort}), NOW)
+        self.board.ask(replace(self.board.query, sort=sort), NOW)
 
     @rule(query=st.sampled_from(QUERIES))
     def operator_filters(self, query: RunQuery) -> None:
         run = self.board.selected_run()
-        self.board.ask(query.model_copy(update={"sort": self.board.query.sort}), NOW)
+        self.board.ask(replace(query, sort=self.board.query.sort), NOW)
         if run is None or not matches(run, query, NOW):
             self._remember()
 
@@ -218,7 +218,7 @@ TestDeck.settings = settings(max_examples=200, stateful_step_count=40, deadline=
 def test_a_new_run_at_the_top_moves_the_cursor_down_with_its_run() -> None:
     board, server = loaded(300)
     selected = board.selected
-    run = run_number(999).model_copy(update={"scheduled_start_time": NOW + timedelta(hours=1)})
+    run = replace(run_number(999), scheduled_start_time=NOW + timedelta(hours=1))
     server.runs[run.id] = run
     board.apply(added(run), NOW)
     load(board, server)
@@ -228,7 +228,7 @@ def test_a_new_run_at_the_top_moves_the_cursor_down_with_its_run() -> None:
 def test_a_change_that_keeps_its_place_is_patched_without_asking() -> None:
     board, _ = loaded(300)
     row = board.window.rows[3]
-    changed = row.model_copy(update={"state": "Running", "version": 2, "updated": NOW + timedelta(seconds=9)})
+    changed = replace(row, state="Running", version=2, updated=NOW + timedelta(seconds=9))
     assert board.apply(updated(changed), NOW) == {row.id}
     assert board.window.rows[3].state == "Running"
     assert board.wanted(0, 20) is None
@@ -238,7 +238,7 @@ def selected_run_leaves(board: Board, server: Server) -> FlowRun:
     """Let the run under the cursor end, so that a list of scheduled runs does not hold it any more."""
     run = board.selected_run()
     assert run is not None
-    changed = run.model_copy(update={"state": "Success", "version": 2, "updated": NOW + timedelta(seconds=9)})
+    changed = replace(run, state="Success", version=2, updated=NOW + timedelta(seconds=9))
     server.runs[run.id] = changed
     board.apply(updated(changed), NOW)
     return changed
@@ -264,10 +264,10 @@ def test_another_order_keeps_the_cursor_on_a_run_that_left_the_list() -> None:
     board, server = loaded(300, RunQuery(states=("Scheduled",)))
     board.move_to(5)
     changed = selected_run_leaves(board, server)
-    board.ask(board.query.model_copy(update={"sort": Sort(descending=False)}), NOW)
+    board.ask(replace(board.query, sort=Sort(descending=False)), NOW)
     load(board, server)
     assert board.selected_run() == changed
-    board.ask(board.query.model_copy(update={"text": "1"}), NOW)
+    board.ask(replace(board.query, text="1"), NOW)
     load(board, server)
     assert board.selected != changed.id
 
@@ -296,7 +296,7 @@ def test_a_push_that_overtakes_a_page_is_kept() -> None:
     assert query is not None
     page = server.page(query)
     row = page.rows[2]
-    newer = row.model_copy(update={"state": "Failed", "version": 5, "updated": NOW + timedelta(seconds=9)})
+    newer = replace(row, state="Failed", version=5, updated=NOW + timedelta(seconds=9))
     board.apply(updated(newer), NOW)
     board.take(page, generation=board.generation)
     assert board.get(row.id) == newer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -62,7 +63,7 @@ async def test_created_then_existing(shared_server: ServerProcess, flow_id: Flow
 async def test_names_the_inputs_that_differ(shared_server: ServerProcess, flow_id: FlowId) -> None:
     async with session_on(shared_server) as session:
         await create_run(session.backend, request(flow_id, "nightly", limit=5))
-        mine = request(flow_id, "nightly", limit=7).model_copy(update={"labels": ["eu"]})
+        mine = replace(request(flow_id, "nightly", limit=7), labels=["eu"])
         again = await create_run(session.backend, mine)
         assert isinstance(again, RunExisted)
         assert Difference("parameters.limit", "7", "5") in again.differences

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ async def test_a_pushed_row_is_shown_at_once_and_an_older_one_never(shared_serve
         detail = await watched.has(lambda d: d.run and d.history)
         old = detail.run
         assert old is not None
-        newer = old.model_copy(update={"version": 7, "state": "Failed", "parameters": None})
+        newer = replace(old, version=7, state="Failed", parameters=None)
         for row in (newer, old):
             detail.apply(ChangeBatch(cursor="", changes=[RunChange(id=old.id, kind=ChangeKind.UPDATED, run=row)]))
             assert detail.run is not None

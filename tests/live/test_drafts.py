@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from flowlatch.live.drafts import Draft, DraftKind, Drafts
 from flowlatch.model.run import RunId
+from flowlatch.values import validated
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -17,7 +19,7 @@ AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def draft(**more: object) -> Draft:
     """A draft of an edit."""
     values = {"kind": DraftKind.EDIT, "run_id": RunId("r1"), "server_id": "db", "saved_at": AT, **more}
-    return Draft.model_validate(values)
+    return validated(Draft, values)
 
 
 def test_survives_a_restart_exactly(tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ def test_saving_again_replaces(tmp_path: Path) -> None:
     drafts = Drafts(tmp_path)
     first = draft()
     drafts.save(first)
-    drafts.save(first.model_copy(update={"title": "newer"}))
+    drafts.save(replace(first, title="newer"))
     assert [each.title for each in drafts.all()] == ["newer"]
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -94,7 +96,7 @@ def test_a_crash_while_saving_leaves_the_old_one(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("os.replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        drafts.save(kept.model_copy(update={"title": "new"}))
+        drafts.save(replace(kept, title="new"))
     assert [each.title for each in Drafts(tmp_path).all()] == ["old"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -262,15 +263,14 @@ def test_no_change_is_seen_before_it_is_sent() -> None:
     assert not is_no_change(base, StateDraft(type="Failed", message="else"))
     later = StateDraft(type="Scheduled", start_time=datetime(2027, 1, 1, tzinfo=UTC))
     assert not is_no_change(Base(RunId("r"), state("Scheduled", 1)), later)
-    waiting = Base(RunId("r"), state("Scheduled", 1).model_copy(update={"start_time": later.start_time}))
+    waiting = Base(RunId("r"), replace(state("Scheduled", 1), start_time=later.start_time))
     assert is_no_change(waiting, later)
     assert not is_no_change(waiting, StateDraft(type="Scheduled")), "no start means at once"
 
 
 def test_undo_brings_back_what_belonged_to_the_state() -> None:
-    before = state("Success", 2, message="done").model_copy(
-        update={"serialized": {"type": "Success", "message": "done", "_result": {"type": "x"}, "__version__": "1"}}
-    )
+    document = {"type": "Success", "message": "done", "_result": {"type": "x"}, "__version__": "1"}
+    before = replace(state("Success", 2, message="done"), serialized=document)
     undo = undo_of([state("Running", 1), before, state("Failed", 3)])
     assert undo == StateDraft(type="Success", message="done", extra={"_result": {"type": "x"}})
     assert undo_of([state("Scheduled", 1)]) is None

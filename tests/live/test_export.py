@@ -7,6 +7,7 @@ import io
 import json
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ async def test_json_lines_are_exact() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_json_lines_keep_any_text_on_one_ascii_line(text: str) -> None:
-    run = RUN.model_copy(update={"name": text, "state_message": text})
+    run = replace(RUN, name=text, state_message=text)
     written = await text_of(export.marked_runs([run]), Format.JSON_LINES)
     assert written.isascii()
     assert written.count("\n") == 1
@@ -60,7 +61,7 @@ async def test_json_lines_keep_any_text_on_one_ascii_line(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_csv_never_begins_a_cell_like_a_formula(text: str) -> None:
-    run = RUN.model_copy(update={"name": text})
+    run = replace(RUN, name=text)
     written = await text_of(export.marked_runs([run]), Format.CSV)
     heading, row = csv.reader(io.StringIO(written, newline=""))
     assert heading == list(export.RUN_COLUMNS)
@@ -88,7 +89,7 @@ def test_secrets_are_redacted_at_any_depth_and_the_value_is_left_alone() -> None
 
 
 def test_the_raw_document_of_a_run_is_redacted() -> None:
-    run = RUN.model_copy(update={"raw": {"parameters": {"secret_word": "x", "day": "y"}}})
+    run = replace(RUN, raw={"parameters": {"secret_word": "x", "day": "y"}})
     assert export.run_document(run) == {"parameters": {"secret_word": "***", "day": "y"}}
     assert export.run_document(RUN)["name"] == "amber-lynx"
 
@@ -153,7 +154,7 @@ def test_the_suggested_name_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_name_of_a_run_leads_out_of_the_directory(tmp_path: Path, text: str) -> None:
-    what = export.logs_of(RUN.model_copy(update={"name": text}), [])
+    what = export.logs_of(replace(RUN, name=text), [])
     assert export.suggested(what, Format.TEXT, tmp_path, T0).parent == tmp_path
 
 

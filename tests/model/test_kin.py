@@ -14,13 +14,14 @@ from flowlatch.model.kin import (
     source_of,
 )
 from flowlatch.model.run import FlowRun, RunId, TaskRunId
+from flowlatch.values import validated
 
 OLD = RunId("7c1f0000-1111-2222-3333-44445555e02a")
 
 
 def run(key: str | None = None, **fields: object) -> FlowRun:
     """A run with this key."""
-    return FlowRun.model_validate({"id": "x", "idempotency_key": key, **fields})
+    return validated(FlowRun, {"id": "x", "idempotency_key": key, **fields})
 
 
 @pytest.mark.parametrize("how", How)

@@ -15,8 +15,8 @@ import pytest
 
 from flowlatch.api.http import Link
 from flowlatch.api.subscribe import NoPush
-from flowlatch.config import Profile
 from flowlatch.errors import ConfigError, Unreachable
+from flowlatch.profile import checked_profile
 from tests.cli.conftest import execute
 from tests.support.asking import ANSWERS, asked
 from tests.support.authority import Authority
@@ -124,7 +124,7 @@ async def test_files_that_hold_no_certificate_are_named(authority: Authority, tm
         ({"cert_file": certificate}, f"certificates {certificate}: "),
     )
     for given, words in wrong:
-        profile = Profile.model_validate({"name": "p", **{name: str(path) for name, path in given.items()}})
+        profile = checked_profile({"name": "p", **{name: str(path) for name, path in given.items()}})
         with pytest.raises(ConfigError) as caught:
             Link(profile, "https://ops.example")
         assert words in str(caught.value)

@@ -15,6 +15,7 @@ from textual.worker import WorkerCancelled
 
 from flowlatch.api.opener import open_backend
 from flowlatch.config import load_settings, resolve
+from flowlatch.profile import checked_profile
 from flowlatch.secret import Secret
 from flowlatch.ui.app import FlowlatchApp
 from tests.support.server import ServerProcess
@@ -93,7 +94,7 @@ async def dashboard(
     token = Secret(server.token) if server.token else None
     way = None if name else url or server.url
     target = resolve(settings, profile=name, server=way, token=token, read_only=read_only, actor=actor)
-    target = replace(target, profile=target.profile.model_copy(update=profile))
+    target = replace(target, profile=checked_profile({**vars(target.profile), **profile}))
     app = FlowlatchApp(settings, target, open_backend, zone=zone)
     said: list[str] = []
 

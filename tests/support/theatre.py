@@ -23,6 +23,7 @@ from textual.worker import WorkerCancelled
 from flowlatch.api.opener import open_backend
 from flowlatch.config import Profile, Settings, Target
 from flowlatch.live.follow import Follow
+from flowlatch.profile import checked_profile
 from flowlatch.secret import Secret
 from flowlatch.ui.app import FlowlatchApp
 from tests.bench.fill import fill
@@ -190,7 +191,7 @@ async def opened(
     **profile: Any,
 ) -> AsyncIterator[Stage]:
     """Open the dashboard on a server, at rest on the list; `is_plain` under NO_COLOR, `profile` as in the file."""
-    made = Profile.model_validate({"name": "ops", "url": server.url, **profile})
+    made = checked_profile({"name": "ops", "url": server.url, **profile})
     target = Target(made, Secret(token or server.token or ""), YOU)
     waits = mock.patch.dict(Follow.__init__.__kwdefaults__ or {}, jitter=lambda: 1.0)
     with tempfile.TemporaryDirectory(prefix="flowlatch-state-") as state, mock.patch.dict(os.environ), waits:

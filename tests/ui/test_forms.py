@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -204,7 +205,7 @@ async def test_many_runs_with_a_conflict_that_opens(desk: Desk) -> None:
 
 async def test_over_twenty_runs_the_count_is_typed(desk: Desk) -> None:
     run = await desk.a_run()
-    many = [run.model_copy(update={"id": RunId(str(uuid4())), "name": f"n{number}"}) for number in range(21)]
+    many = [replace(run, id=RunId(str(uuid4())), name=f"n{number}") for number in range(21)]
     desk.deck.app.post_message(OpenBulk("cancel", many))
     screen = await desk.deck.screen(BulkScreen)
     await desk.deck.shows("type 21 to confirm")

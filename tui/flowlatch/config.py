@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 from urllib.parse import urlsplit
@@ -92,7 +92,7 @@ def resolve(
         changes["ca_file"] = str(ca_file)
     if read_only:
         changes["read_only"] = True
-    chosen = chosen.model_copy(update=changes)
+    chosen = replace(chosen, **changes)
     if chosen.ca_file and not Path(chosen.ca_file).expanduser().is_file():
         raise ConfigError(f"CA file {one_line(chosen.ca_file)}: no such file")
     if token is not None:

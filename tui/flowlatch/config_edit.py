@@ -16,12 +16,12 @@ from typing import Any
 
 import tomlkit
 import tomlkit.exceptions
-from pydantic import ValidationError
 
 from flowlatch.errors import ConfigError
-from flowlatch.profile import LOCAL, Profile, checked_url
+from flowlatch.profile import LOCAL, Profile, checked_profile, checked_url
 from flowlatch.secret import is_literal
 from flowlatch.text import one_line
+from flowlatch.values import ValidationError
 
 
 def add_profile(path: Path, name: str, url: str, **options: Any) -> Profile:
@@ -36,7 +36,7 @@ def add_profile(path: Path, name: str, url: str, **options: Any) -> Profile:
         raise ConfigError("token: name a source, e.g. file:PATH or env:NAME, instead of the token itself")
     values = {"url": checked_url(url), **options}
     try:
-        profile = Profile(name=name, **values)
+        profile = checked_profile({"name": name, **values})
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise ConfigError(f"{one_line(problem['loc'][0], 40)}: {one_line(problem['msg'], 120)}") from error

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 import stat
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from flowlatch.errors import ConfigError
 from flowlatch.keymap import checked_keymap
 from flowlatch.looks import DEFAULT_LOOK, look_named, unknown_look
-from flowlatch.profile import LOCAL, Profile, Settings, checked_url
+from flowlatch.profile import LOCAL, Profile, Settings, checked_profile, checked_url
 from flowlatch.secret import is_literal
 from flowlatch.text import one_line
 
@@ -116,9 +115,11 @@ class _Reader:
         if not isinstance(table, dict):
             self._unusable[name] = self._note(["profiles", name], "wants a table")
             return None
+        from flowlatch.values import ValidationError
+
         given = {key: value for key, value in table.items() if key != "name"}
         try:
-            profile = Profile(name=name, **given)
+            profile = checked_profile({"name": name, **given})
         except ValidationError as error:
             bad = {str(problem["loc"][0]): problem for problem in error.errors()}
             for key, problem in bad.items():
@@ -129,7 +130,7 @@ class _Reader:
                 return None
             kept = {key: value for key, value in given.items() if key not in bad}
             kept |= {key: _ON_DOUBT[key] for key in bad if key in _ON_DOUBT}
-            profile = Profile(name=name, **kept)
+            profile = checked_profile({"name": name, **kept})
         return self._with_server(profile)
 
     def _with_server(self, profile: Profile) -> Profile | None:
@@ -148,7 +149,7 @@ class _Reader:
         except ConfigError as error:
             self._unusable[name] = self._note(["profiles", name, key], str(error).removeprefix(f"{key}: "))
             return None
-        return profile.model_copy(update={"url": url})
+        return replace(profile, url=url)
 
     def _note(self, path: list[str], problem: str) -> str:
         line = self._line_of(path)
@@ -176,8 +177,8 @@ class _Reader:
 
 def _form(problem: Any) -> str:
     kind = str(problem["type"])
-    if kind == "extra_forbidden":
-        return "unknown key; known: " + ", ".join(name for name in Profile.model_fields if name != "name")
+    if kind == "unexpected_keyword_argument":
+        return "unknown key; known: " + ", ".join(known.name for known in fields(Profile) if known.name != "name")
     if problem["loc"][0] == "poll_s":
         return "wants a number of seconds from 1 to 3600"
     return f"wants {_FORMS.get(kind, 'another kind of value')}"

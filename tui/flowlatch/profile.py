@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from annotated_types import Interval
 
 from flowlatch.errors import ConfigError
 from flowlatch.looks import DEFAULT_LOOK
@@ -17,20 +19,21 @@ LOCAL = "local"
 """The profile that is always there: the embedded server."""
 
 
-class Profile(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Profile:
     """One server and how to talk to it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     name: str
     url: str | None = None
     """None = the embedded server."""
     kind: Literal["auto", "flowlatch", "prefect1", "prefect3"] = "auto"
-    token: str | None = Field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     """Where the token comes from (`file:… env:… keyring:… command:… basic:…`), or the token itself."""
     production: bool = False
     read_only: bool = False
-    poll_s: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False, strict=False)] = 2.0
+    poll_s: Annotated[float, Interval(ge=1, le=3600)] = 2.0
     """Seconds between polls where the server cannot push."""
     ca_file: str | None = None
     cert_file: str | None = None
@@ -42,16 +45,26 @@ class Profile(BaseModel):
     allow_unlocked: bool = False
     """True allows edits on a server that does not lock at all."""
     reason_required: bool = False
-    columns: list[str] = []
+    columns: list[str] = field(default_factory=list)
     filter: str = ""
     """The filter shown first."""
-    filters: dict[str, str] = {}
+    filters: dict[str, str] = field(default_factory=dict)
     """Saved filters: name → filter text."""
 
     @property
     def is_embedded(self) -> bool:
         """True for the server in this machine's data directory."""
         return self.url is None
+
+
+def checked_profile(given: Mapping[str, Any]) -> Profile:
+    """Return the profile of a configuration's table. Raises pydantic's `ValidationError`: a text is no number here.
+
+    It is read as JSON because only that is taken field by field where types are strict; a date becomes a text.
+    """
+    from flowlatch.values import validated
+
+    return validated(Profile, json.dumps(dict(given), default=str).encode())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -159,7 +160,7 @@ class AsyncClient:
                     yield run
             if len(page.rows) + page.unreadable < asked.limit:
                 return
-            asked = asked.model_copy(update={"offset": asked.offset + asked.limit})
+            asked = replace(asked, offset=asked.offset + asked.limit)
 
     async def state_history(self, flow_run_id: str) -> list[State]:
         """Return all states of a run, oldest first, each with the version it got."""

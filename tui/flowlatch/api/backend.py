@@ -9,6 +9,7 @@ backoff; writes never are, but for a create that carries an idempotency key.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,7 +23,6 @@ from flowlatch.model.run import (
     Flow,
     FlowId,
     FlowRun,
-    Frozen,
     LogLine,
     LogMark,
     NewRun,
@@ -52,7 +52,8 @@ class Locking(StrEnum):
     """Nobody."""
 
 
-class Capabilities(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
     """What a server can do, as found by probing it."""
 
     kind: Kind
@@ -73,7 +74,8 @@ class Capabilities(Frozen):
     """False when the server runs with --no-auth."""
 
 
-class Traffic(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
     """What this backend has sent and received so far."""
 
     requests: int = 0

@@ -69,7 +69,7 @@ def inputs_of(new: NewRun) -> dict[str, Any]:
     start = new.scheduled_start_time
     if isinstance(start, datetime):
         start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
-    values = {name: getattr(new, name) for name in NewRun.model_fields}
+    values = dict(vars(new))
     values["scheduled_start_time"] = start.isoformat() if isinstance(start, datetime) else start
     return {name: value for name, value in values.items() if value is not None}
 

@@ -12,8 +12,6 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from flowlatch.model.change import ChangeBatch, ChangeKind, RunChange
 from flowlatch.model.run import (
     Agent,
@@ -322,7 +320,7 @@ def rows(values: Any, convert: Callable[[Any], T]) -> tuple[list[T], int]:
     for value in values:
         try:
             found.append(convert(value))
-        except (Unreadable, ValidationError):
+        except Unreadable:
             unreadable += 1
     return found, unreadable
 

@@ -73,7 +73,7 @@ def _id(data: dict[str, Any], field: str) -> str:
 def parameter_document(parameter: Parameter | Mapping[str, Any]) -> dict[str, Any]:
     """Return one entry of a flow's `parameters`. A mapping without `required` is required when it has no default."""
     if isinstance(parameter, Parameter):
-        given: dict[str, Any] = parameter.model_dump()
+        given: dict[str, Any] = dict(vars(parameter))
     else:
         given = dict(parameter)
     name = given.get("name")

@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from flowlatch.errors import BadInput
 from flowlatch.model.query import RunQuery
-from flowlatch.model.run import Created, FlowId, NewRun
+from flowlatch.model.run import Created, NewRun
 from flowlatch.model.state import StateDraft, StateType
 from flowlatch.text import one_line
+from flowlatch.values import ValidationError, validated
 
 StateLike = str | StateType | Mapping[str, Any] | StateDraft
 """A state to set: a type name such as "Success", a `StateType`, a whole state document, or a `StateDraft`."""
@@ -47,11 +46,14 @@ def new_run(flow_id: str | None, idempotency_key: str | None, **inputs: Any) -> 
     if isinstance(labels, str):
         raise BadInput("labels: a list of texts is wanted, not one text")
     try:
-        return NewRun(
-            flow_id=FlowId(flow_id) if flow_id else None,
-            idempotency_key=idempotency_key or uuid4().hex,
-            labels=list(labels) if isinstance(labels, Iterable) else None,
-            **inputs,
+        return validated(
+            NewRun,
+            {
+                "flow_id": flow_id or None,
+                "idempotency_key": idempotency_key or uuid4().hex,
+                "labels": list(labels) if isinstance(labels, Iterable) else None,
+                **inputs,
+            },
         )
     except ValidationError as error:
         raise bad_input(error) from error
@@ -64,11 +66,12 @@ def state_draft(state: StateLike, message: str | None) -> StateDraft:
             draft = state
         elif isinstance(state, Mapping):
             extra = {key: value for key, value in state.items() if key not in ("type", "message")}
-            draft = StateDraft(type=state.get("type", ""), message=state.get("message"), extra=extra)
+            given = {"type": state.get("type", ""), "message": state.get("message"), "extra": extra}
+            draft = validated(StateDraft, given)
         else:
             draft = StateDraft(type=str(state))
         if message is not None:
-            draft = StateDraft(**{**draft.model_dump(), "message": message})
+            draft = validated(StateDraft, {**vars(draft), "message": message})
     except ValidationError as error:
         raise bad_input(error) from error
     if not draft.type:
@@ -79,7 +82,7 @@ def state_draft(state: StateLike, message: str | None) -> StateDraft:
 def run_query(query: RunQuery | None, conditions: dict[str, Any]) -> RunQuery:
     """Return the query, with conditions by name set on top of it."""
     try:
-        return RunQuery(**{**(query.model_dump() if query else {}), **conditions})
+        return validated(RunQuery, {**(vars(query) if query else {}), **conditions})
     except ValidationError as error:
         raise bad_input(error) from error
 

@@ -45,7 +45,8 @@ async def subscribe(
     Raises `NoPush` before the first message, `Unreachable` when the connection is lost or silent for 15 s,
     `MessageTooLarge`, and the errors of `call.error_of`.
     """
-    await asyncio.to_thread(import_module, "gql.transport.websockets")  # 0.1 s in which a key would wait
+    for module in ("gql.transport.websockets", "flowlatch.values"):  # each 0.1 s in which a key would wait
+        await asyncio.to_thread(import_module, module)  # the second one is for the first form
     from gql import gql
     from gql.transport.websockets import WebsocketsTransport
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,7 +92,7 @@ async def _polled(
             batch = _batch(await caller.read(dialect.changes, variables))
         except TooLarge:
             batch = _batch(await caller.read(dialect.changes, _variables(None, ids)))
-            batch = batch.model_copy(update={"resync": True})
+            batch = replace(batch, resync=True)
         cursor = batch.cursor
         yield batch
         if len(batch.changes) < POLL_LIMIT:
@@ -107,7 +108,7 @@ def _batch(data: dict[str, Any]) -> ChangeBatch:
         batch, unreadable = convert.change_batch(data.get("flow_run_changes"))
     except convert.Unreadable as error:
         raise ForeignServer(f"an unreadable message about changes ({error})") from error
-    return batch.model_copy(update={"resync": True}) if unreadable else batch
+    return replace(batch, resync=True) if unreadable else batch
 
 
 class UpdatedPoll:

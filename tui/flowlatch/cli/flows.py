@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -139,7 +140,7 @@ def read_parameter(text: str) -> Parameter:
     if default is None:
         return bare
     try:
-        return bare.model_copy(update={"default": read_value(bare, default)})
+        return replace(bare, default=read_value(bare, default))
     except BadInput as error:
         raise BadInput(f"--param {one_line(name, 60)}: default: {error}") from error
 

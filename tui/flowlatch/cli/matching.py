@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowlatch.errors import BadInput
@@ -30,7 +31,7 @@ async def matching(connection: Connection, reading: Parsed, limit: int) -> Async
     offset = 0
     while len(seen) < limit:
         wanted = PAGE_LIMIT if reading.local_regex else min(PAGE_LIMIT, limit - len(seen))
-        query = reading.query.model_copy(update={"offset": offset, "limit": wanted})
+        query = replace(reading.query, offset=offset, limit=wanted)
         page = await connection.backend.page(query, with_total=False)
         for run in page.rows:
             if run.id in seen or len(seen) >= limit or not _fits(reading, run):

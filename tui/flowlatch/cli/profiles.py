@@ -162,8 +162,9 @@ def _can(backend: Backend) -> str:
 def _row(profile: Profile) -> dict[str, Any]:
     """Return a profile for scripts; the token's source is named unless it stands in the file itself."""
     from flowlatch.secret import is_literal
+    from flowlatch.values import dumped
 
-    row = profile.model_dump(mode="json")
+    row = dumped(profile)
     if profile.token is not None and is_literal(profile.token):
         row["token"] = "***"
     return row

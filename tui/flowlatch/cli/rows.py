@@ -9,6 +9,7 @@ from typing import Any
 from flowlatch.live.journal import Entry
 from flowlatch.model.run import Agent, Flow, FlowRun, LogLine, TaskRun
 from flowlatch.model.state import State, StateDraft
+from flowlatch.values import dumped
 
 Row = dict[str, Any]
 
@@ -100,14 +101,12 @@ def flow_row(flow: Flow) -> Row:
         "version_group_id": flow.version_group_id,
         "archived": flow.archived,
         "description": flow.description,
-        "parameters": [parameter.model_dump(mode="json") for parameter in flow.parameters],
+        "parameters": [dumped(parameter) for parameter in flow.parameters],
         "is_schedule_active": flow.is_schedule_active,
         "schedule": flow.schedule,
         "is_group_schedule": flow.is_group_schedule,
         "created": time_text(flow.created),
-        "versions": [
-            version.model_dump(mode="json") | {"created": time_text(version.created)} for version in flow.versions
-        ],
+        "versions": [dumped(version) | {"created": time_text(version.created)} for version in flow.versions],
     }
 
 
@@ -142,12 +141,12 @@ def log_row(line: LogLine) -> Row:
 
 def agent_row(agent: Agent) -> Row:
     """Return the columns of an agent."""
-    return agent.model_dump(mode="json") | {"last_queried": time_text(agent.last_queried)}
+    return dumped(agent) | {"last_queried": time_text(agent.last_queried)}
 
 
 def entry_row(entry: Entry) -> Row:
     """Return one act of the journal."""
-    return entry.model_dump(mode="json") | {
+    return dumped(entry) | {
         "at": time_text(entry.at),
         "finished_at": time_text(entry.finished_at),
     }

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -152,7 +153,7 @@ class Actors:
         slug, task_id = next(iter((await task_runs(backend, [parent]))[parent].items()))
         await set_task_states(backend, [_task(task_id, 0, "Running", "Running")])
         now = await backend.server_now()
-        child = new_run(flow, flow_ids, random, now).model_copy(update={"idempotency_key": task_id})
+        child = replace(new_run(flow, flow_ids, random, now), idempotency_key=task_id)
         created = await backend.create_run(child)
         said = (f"Task '{slug}': starting task run", f"Created flow run '{child.flow_run_name}': {created.id}")
         line = {"flow_run_id": parent, "task_run_id": task_id, "level": "INFO", "name": f"prefect.{COLLEAGUE_FLOW}"}

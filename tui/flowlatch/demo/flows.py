@@ -215,7 +215,7 @@ def serialized(flow: SampleFlow, now: datetime) -> dict[str, Any]:
         "name": flow.name,
         "type": "prefect.core.flow.Flow",
         "parameters": [
-            {**parameter.model_dump(), "slug": parameter.name, "type": "prefect.core.parameter.Parameter"}
+            {**vars(parameter), "slug": parameter.name, "type": "prefect.core.parameter.Parameter"}
             for parameter in flow.parameters
         ],
         "schedule": schedule,

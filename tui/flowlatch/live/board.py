@@ -16,7 +16,7 @@ Two kinds of index: the server's (`offset` of a page), and the shown one, which 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flowlatch.model.change import ChangeBatch, ChangeKind, is_newer
@@ -97,8 +97,8 @@ class Board:
 
     def ask(self, query: RunQuery, now: datetime) -> None:
         """Look at another list. Old rows stay until new ones come, the selected run unless a new filter excludes it."""
-        before, self.query = self.query, query.model_copy(update={"offset": 0, "limit": PAGE_LIMIT})
-        is_same_filter = self.query.model_copy(update={"sort": before.sort}) == before
+        before, self.query = self.query, replace(query, offset=0, limit=PAGE_LIMIT)
+        is_same_filter = replace(self.query, sort=before.sort) == before
         self.generation += 1
         self.is_dirty = self._is_total_old = True
         self._heard.clear()
@@ -163,15 +163,15 @@ class Board:
         start = run.scheduled_start_time
         if self.query.sort.descending:
             floor = start + timedelta(microseconds=1)
-            return self.query.model_copy(update={"since": max(floor, self.query.since or floor)})
-        return self.query.model_copy(update={"until": min(start, self.query.until or start)})
+            return replace(self.query, since=max(floor, self.query.since or floor))
+        return replace(self.query, until=min(start, self.query.until or start))
 
     def expect(self) -> None:
         """A page is asked for now: what is heard from here on may be missing in it."""
         self._is_overtaken = False
 
     def _page_at(self, offset: int) -> RunQuery:
-        return self.query.model_copy(update={"offset": max(0, offset), "limit": PAGE_LIMIT})
+        return replace(self.query, offset=max(0, offset), limit=PAGE_LIMIT)
 
     # What the server says
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from flowlatch.errors import BackendError
@@ -173,7 +173,7 @@ class Bulk:
             except BackendError as error:
                 return failure(error)
             # the whole run is kept: a second try must send exactly what the first one sent under the same key
-            item.run = run = run.model_copy(update={"parameters": run.parameters or {}})
+            item.run = run = replace(run, parameters=run.parameters or {})
         new = retry_of(run, key=item.key)
         return await self.desk.create(new, flow=run.flow_name, is_fresh_key=True, again=was_unknown)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -385,4 +386,4 @@ async def others_of(backend: Backend, run: FlowRun | None) -> list[FlowRun]:
 
 def merged(whole: FlowRun, row: FlowRun) -> FlowRun:
     """Return the whole run with what a newer row of it tells."""
-    return whole.model_copy(update={field: getattr(row, field) for field in ROW_FIELDS})
+    return replace(whole, **{field: getattr(row, field) for field in ROW_FIELDS})

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import uuid
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pydantic import Field, ValidationError
-
-from flowlatch.model.run import Frozen, RunId
+from flowlatch.model.run import RunId
 from flowlatch.text import one_line
 
 
@@ -34,10 +34,11 @@ def new_draft_id() -> str:
     return uuid.uuid4().hex
 
 
-class Draft(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Draft:
     """One form as it was typed. `fields` is the form's own; texts are raw."""
 
-    id: str = Field(default_factory=new_draft_id, pattern=r"^[0-9a-f]{32}$")
+    id: str = field(default_factory=new_draft_id)
     kind: DraftKind
     profile: str = ""
     server_id: str = ""
@@ -47,10 +48,14 @@ class Draft(Frozen):
     run_id: RunId | None = None
     base_version: int | None = None
     """The version an edit was based on."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = field(default_factory=dict)
     saved_at: datetime
     is_unknown: bool = False
     """True when it was sent and its outcome is not known."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{32}", self.id):
+            raise ValueError("a draft id is 32 hexadecimal digits")
 
 
 class Drafts:
@@ -70,12 +75,15 @@ class Drafts:
                 self._write(draft)
 
     def _write(self, draft: Draft) -> None:
+        from flowlatch.values import dumped
+
+        content = dumped(draft)
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self.directory, prefix=".", suffix=".new")
             try:
                 with os.fdopen(handle, "w", encoding="ascii") as file:
-                    json.dump(draft.model_dump(mode="json"), file)
+                    json.dump(content, file)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(name, self._path(draft.id))
@@ -119,7 +127,9 @@ class Drafts:
 
 
 def _read(path: Path) -> Draft | None:
+    from flowlatch.values import ValidationError, validated
+
     try:
-        return Draft.model_validate_json(path.read_bytes())
+        return validated(Draft, path.read_bytes())
     except (OSError, ValidationError):
         return None

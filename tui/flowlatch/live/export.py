@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -76,7 +76,7 @@ def runs_of(session: Session, query: RunQuery, total: int | None = None) -> Expo
     async def rows() -> AsyncIterator[Mapping[str, Any]]:
         offset = 0
         while True:
-            asked = query.model_copy(update={"limit": PAGE, "offset": offset})
+            asked = replace(query, limit=PAGE, offset=offset)
             page = await session.backend.page(asked, with_total=False)
             for run in page.rows:
                 yield run_row(run)
@@ -150,8 +150,11 @@ def run_row(run: FlowRun) -> dict[str, Any]:
 
 def run_document(run: FlowRun) -> Any:
     """Return the run as the server sent it, secrets redacted; as far as it is known when it never was read whole."""
-    raw = run.raw if run.raw is not None else run.model_dump(mode="json", exclude={"raw"})
-    return redacted(raw)
+    if run.raw is not None:
+        return redacted(run.raw)
+    from flowlatch.values import dumped
+
+    return redacted(dumped(run, exclude={"raw"}))
 
 
 def json_line(row: Mapping[str, Any]) -> str:

@@ -10,13 +10,12 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from flowlatch.model.run import FlowRun, Frozen
+from flowlatch.model.run import FlowRun
 from flowlatch.model.state import State, StateDraft
 from flowlatch.text import one_line
 
@@ -24,7 +23,8 @@ TAIL_BYTES = 4 * 1024 * 1024
 """How much of the end of the file is read at most: some 10,000 acts."""
 
 
-class Side(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Side:
     """A state before or after an act; `version` is None where it is not known yet."""
 
     version: int | None = None
@@ -47,7 +47,8 @@ class Side(Frozen):
         return cls(version=version, state=draft.type, message=draft.message)
 
 
-class Entry(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Entry:
     """One act: intent and outcome put together. Texts are raw."""
 
     id: str
@@ -105,6 +106,8 @@ class Journal:
         after: Side | None = None,
     ) -> str:
         """Write down an intent, on disk when this returns, and return its id."""
+        from flowlatch.values import dumped
+
         entry = Entry(
             id=self._new_id(),
             at=self._clock(),
@@ -117,7 +120,7 @@ class Journal:
             before=before,
             after=after,
         )
-        line = entry.model_dump(mode="json", exclude_defaults=True)
+        line = dumped(entry, exclude_defaults=True)
         self._append({"kind": "intent", **line}, is_durable=True)
         return entry.id
 
@@ -132,15 +135,19 @@ class Journal:
         after: Side | None = None,
     ) -> None:
         """Write down what became of an intent; `after` is the state the server really has, when known."""
+        from flowlatch.values import dumped
+
         line: dict[str, Any] = {"kind": "outcome", "id": entry_id, "at": self._clock().isoformat(), "outcome": outcome}
         given = {"detail": detail, "run_id": run_id, "run": run}
         line |= {name: value for name, value in given.items() if value}
         if after is not None:
-            line["after"] = after.model_dump(mode="json", exclude_defaults=True)
+            line["after"] = dumped(after, exclude_defaults=True)
         self._append(line, is_durable=False)
 
     def entries(self, limit: int = 1000) -> list[Entry]:
         """Return the newest acts, newest first. Lines that cannot be read are passed over."""
+        from flowlatch.values import ValidationError, validated
+
         acts: dict[str, dict[str, Any]] = {}
         for line in self._lines():
             kind, name = line.pop("kind", None), line.get("id")
@@ -154,7 +161,7 @@ class Journal:
         entries: list[Entry] = []
         for act in reversed(acts.values()):
             try:
-                entries.append(Entry.model_validate(act))
+                entries.append(validated(Entry, act))
             except ValidationError:
                 continue
             if len(entries) == limit:

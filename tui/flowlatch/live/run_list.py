@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from flowlatch.errors import BackendError, Unreachable
@@ -73,7 +74,7 @@ class RunList:
 
     def ask(self, query: RunQuery) -> None:
         """Look at another list."""
-        is_filter_new = query.model_copy(update={"sort": self.board.query.sort}) != self.board.query
+        is_filter_new = replace(query, sort=self.board.query.sort) != self.board.query
         self.board.ask(query, self._session.now())
         self._late_count.drop()
         self._is_rank_wanted = is_filter_new and self.board.selected is not None
@@ -196,7 +197,7 @@ class RunList:
         rank = (await self._session.backend.counts({"rank": rank_query}))["rank"]
         if not rank.is_exact:
             return query
-        return query.model_copy(update={"offset": max(0, rank.value - PAGE_LIMIT // 2)})
+        return replace(query, offset=max(0, rank.value - PAGE_LIMIT // 2))
 
     async def _unless_asked(self, request: Awaitable[T]) -> T | None:
         """Return the answer; None when the operator asked something else meanwhile and this request was dropped."""

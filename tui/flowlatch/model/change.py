@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from flowlatch.model.run import FlowRun, Frozen, RunId
+from flowlatch.model.run import FlowRun, RunId
 
 
 class ChangeKind(StrEnum):
@@ -15,7 +16,8 @@ class ChangeKind(StrEnum):
     GONE = "gone"
 
 
-class RunChange(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class RunChange:
     """One run that changed. `run` is its newest row; None when it is gone."""
 
     id: RunId
@@ -23,13 +25,14 @@ class RunChange(Frozen):
     run: FlowRun | None = None
 
 
-class ChangeBatch(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class ChangeBatch:
     """Some changes and the point reached. With `resync` the page must be loaded anew: changes were missed."""
 
     cursor: str
     """Opaque; belongs to one database."""
     resync: bool = False
-    changes: list[RunChange] = []
+    changes: list[RunChange] = field(default_factory=list)
 
 
 def is_newer(new: FlowRun, old: FlowRun) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 
@@ -184,7 +184,7 @@ class _Reader:
         since, until = self.values.get("since"), self.values.get("until")
         if since and until and since >= until:
             self.problems.append("since: is not before until:, so nothing can match")
-        query = base.model_copy(update=self.values)
+        query = replace(base, **self.values)
         return Parsed(text, query, self.problems, self.regex, self.is_relative)
 
 

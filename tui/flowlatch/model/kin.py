@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
-from flowlatch.model.run import FlowRun, Frozen, RunId, TaskRunId
+from flowlatch.model.run import FlowRun, RunId, TaskRunId
 
 PARENT_IN_CONTEXT = "parent_flow_run_id"
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -44,7 +45,8 @@ class Relation(StrEnum):
     """It was made from this run."""
 
 
-class Relative(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Relative:
     """Another run and what it is to this one. `how` is set for a source and a copy, `task` where a task is known."""
 
     relation: Relation

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from annotated_types import Ge, Interval
 
 from flowlatch.model.run import FlowRun, RunId
 
@@ -30,23 +31,21 @@ class SortKey(StrEnum):
     MESSAGE = "state_message"
 
 
-class Sort(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Sort:
     """An order: key and direction. Ties are broken by run id, so that the order is total and pages never overlap."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: SortKey = SortKey.START
     descending: bool = True
 
 
-class RunQuery(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RunQuery:
     """Conditions, all of which a run must meet, plus order and place of the page.
 
     Text conditions ignore case. `*` in `flow`, `name` and `key` stands for any text; without one the whole word is
     meant for `key` and `id`, a part of it for the others. Times are aware UTC and compare with the scheduled start.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     text: str = ""
     """Free text: part of the run name, the flow name or the state message."""
@@ -72,8 +71,8 @@ class RunQuery(BaseModel):
     since: datetime | None = None
     until: datetime | None = None
     sort: Sort = Sort()
-    limit: int = Field(default=PAGE_LIMIT, ge=1, le=1000)
-    offset: int = Field(default=0, ge=0)
+    limit: Annotated[int, Interval(ge=1, le=1000)] = PAGE_LIMIT
+    offset: Annotated[int, Ge(0)] = 0
 
     @property
     def is_filtered(self) -> bool:
@@ -82,10 +81,9 @@ class RunQuery(BaseModel):
         return self != plain
 
 
-class Page(BaseModel, Generic[T]):
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
     """A stretch of a list: rows `offset` … `offset + len(rows)` of about `total`."""
-
-    model_config = ConfigDict(frozen=True)
 
     rows: list[T]
     offset: int = 0
@@ -102,10 +100,9 @@ class Page(BaseModel, Generic[T]):
         return len(self.rows) + self.unreadable
 
 
-class Count(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Count:
     """A number of runs, or at least that many."""
-
-    model_config = ConfigDict(frozen=True)
 
     value: int
     is_exact: bool = True

@@ -7,11 +7,9 @@ All times are aware and in UTC. A field that a server or a query did not give is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NewType
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from flowlatch.model.state import Category, State, category_of, is_finished
 
@@ -21,13 +19,8 @@ TaskRunId = NewType("TaskRunId", str)
 ProjectId = NewType("ProjectId", str)
 
 
-class Frozen(BaseModel):
-    """Base of all values: unchangeable, so that an old row can be compared with a new one."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-
-class Project(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Project:
     """A project: a folder of flows."""
 
     id: ProjectId
@@ -35,7 +28,8 @@ class Project(Frozen):
     description: str | None = None
 
 
-class Parameter(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
     """One parameter of a flow. `annotation` is `str int float bool date datetime json` or `a|b|c`; None = any JSON."""
 
     name: str
@@ -44,7 +38,8 @@ class Parameter(Frozen):
     annotation: str | None = None
 
 
-class FlowVersion(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class FlowVersion:
     """One version of a flow as its other versions name it."""
 
     id: FlowId
@@ -53,7 +48,8 @@ class FlowVersion(Frozen):
     created: datetime | None = None
 
 
-class Flow(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Flow:
     """One version of a flow."""
 
     id: FlowId
@@ -65,25 +61,27 @@ class Flow(Frozen):
     version_group_id: str | None = None
     archived: bool = False
     description: str | None = None
-    parameters: list[Parameter] = []
+    parameters: list[Parameter] = field(default_factory=list)
     is_schedule_active: bool = False
     schedule: Any = None
     """The schedule that makes its runs: the flow group's, else the version's own; None = none."""
     is_group_schedule: bool = False
     """True when the schedule was set on the flow group."""
     created: datetime | None = None
-    versions: list[FlowVersion] = []
+    versions: list[FlowVersion] = field(default_factory=list)
     """The newest versions of its flow group, newest first, this one too."""
 
 
-class Idempotency(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Idempotency:
     """The live idempotency key of a run."""
 
     expires_at: datetime | None = None
     uses: int = 1
 
 
-class FlowRun(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class FlowRun:
     """A flow run: a row of the list, or the whole run (`parameters` and the fields below it not None)."""
 
     id: RunId
@@ -106,7 +104,7 @@ class FlowRun(Frozen):
     updated: datetime | None = None
     actor: str | None = None
     """Who set the current state; None where the server does not record it."""
-    labels: list[str] = []
+    labels: list[str] = field(default_factory=list)
     auto_scheduled: bool = False
     idempotency_key: str | None = None
     idempotency: Idempotency | None = None
@@ -115,7 +113,7 @@ class FlowRun(Frozen):
     run_config: Any = None
     agent_id: str | None = None
     heartbeat: datetime | None = None
-    raw: dict[str, Any] | None = Field(default=None, repr=False)
+    raw: dict[str, Any] | None = field(default=None, repr=False)
     """The answer as the server gave it, for the raw view; None in lists."""
 
     @property
@@ -154,7 +152,8 @@ class FlowRun(Frozen):
         return late if late > timedelta(seconds=15) else None
 
 
-class TaskRun(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class TaskRun:
     """One task of a flow run; `map_index` is -1 for a task that is not mapped."""
 
     id: TaskRunId
@@ -170,7 +169,8 @@ class TaskRun(Frozen):
     run_count: int = 0
 
 
-class TaskEdge(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class TaskEdge:
     """One task of a flow waits for another one; both are named by their slugs."""
 
     upstream: str
@@ -182,7 +182,7 @@ class TaskEdge(Frozen):
 class LogLine:
     """One log line of a run. `level` is the server's word, e.g. INFO.
 
-    No pydantic model: 50,000 of them are held at once, and this way a line takes half a kilobyte instead of three.
+    With slots: 50,000 of them are held at once.
     """
 
     id: str = ""
@@ -195,7 +195,8 @@ class LogLine:
     """When the server took it; lines arrive in batches, and an older one may arrive behind a newer. None = unknown."""
 
 
-class LogMark(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class LogMark:
     """Where a reader of a log stands: behind all that arrived before `arrived` and `taken` right then."""
 
     arrived: datetime
@@ -210,18 +211,20 @@ class LogMark(Frozen):
         return LogMark(arrived=last, taken=count + (self.taken if last == self.arrived else 0))
 
 
-class Agent(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Agent:
     """An agent that asks the server for work."""
 
     id: str
     name: str | None = None
     type: str | None = None
-    labels: list[str] = []
+    labels: list[str] = field(default_factory=list)
     core_version: str | None = None
     last_queried: datetime | None = None
 
 
-class NewRun(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
     """A flow run that somebody wants to create. Source of the rules: contract.md §5."""
 
     flow_id: FlowId | None = None
@@ -237,13 +240,14 @@ class NewRun(Frozen):
     flow_run_name: str | None = None
 
 
-class Created(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Created:
     """The answer to a create."""
 
     id: RunId
     replayed: bool = False
     """True when the idempotency key was known and this is the run it made before."""
-    mismatch: list[str] = []
+    mismatch: list[str] = field(default_factory=list)
     """Names of the inputs that differ from those of the first use of the key."""
     expires_at: datetime | None = None
     """When the key ends if it is not used again; None without a key or where the server does not tell."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict
 
 from flowlatch.model.state_type import (
     FINAL_CATEGORIES,
@@ -34,10 +33,9 @@ __all__ = [
 ]
 
 
-class State(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class State:
     """One state of a run: the current one or one of its history. Text is as the server sent it, not yet clean."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     """The server's own word: a `StateType` value, or a foreign one."""
@@ -66,16 +64,15 @@ class State(BaseModel):
         return is_finished(self.name)
 
 
-class StateDraft(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StateDraft:
     """A state that somebody wants to set."""
-
-    model_config = ConfigDict(frozen=True)
 
     type: str
     message: str | None = None
     start_time: datetime | None = None
     """Only for the scheduled family; None means at once."""
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = field(default_factory=dict)
     """Further keys of the state document (context, _result …), sent as they are."""
 
     def document(self) -> dict[str, Any]:

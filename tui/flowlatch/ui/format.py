@@ -30,6 +30,9 @@ GLYPHS: dict[str, str] = {
     Category.UNKNOWN: "?",
 }
 """Style name (a category, or `late`) → glyph."""
+LEVEL_CELLS = 5
+_SHORT_LEVELS = {"WARNING": "WARN", "CRITICAL": "CRIT"}
+"""How levels of the log are written; search still finds the whole words."""
 STYLE_NAMES = tuple(GLYPHS)
 
 
@@ -82,6 +85,11 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     if cells > width:
         return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
     return " " * (width - cells) + text if right else text + " " * (width - cells)
+
+
+def log_level(word: str) -> str:
+    """Return the word of a log level in `LEVEL_CELLS` cells."""
+    return fit(_SHORT_LEVELS.get(word.upper(), one_line(word, 20)), LEVEL_CELLS)
 
 
 def duration(seconds: float | timedelta | None) -> str:

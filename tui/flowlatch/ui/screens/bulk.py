@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from textual import on
@@ -23,6 +24,7 @@ from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.conflict import ConflictResult, ConflictScreen, Way
 from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.form import worded
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.rows import Column, Row, Rows
 from flowlatch.ui.widgets.state_fields import StateFields
@@ -229,7 +231,7 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
         if not self.bulk.is_running:
             self.message = Content("")
             self.query_one(Rows).focus()
-            self.run_worker(self._run(), group="write", exclusive=False)
+            begin(self, self._run, group="write", exclusive=False)
 
     async def _run(self) -> None:
         await self.bulk.run()
@@ -285,7 +287,7 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
                 "state_timestamp": theirs.timestamp,
                 "actor": theirs.actor,
             }
-            run = item.run.model_copy(update=update)
+            run = replace(item.run, **update)
             self.app.push_screen(EditStateScreen(self.session, run, proposed=result.conflict.draft))
         self._show_rows()
 

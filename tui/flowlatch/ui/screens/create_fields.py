@@ -77,7 +77,9 @@ def request_content(new: NewRun | BadInput, runs: list[FlowRun]) -> Content:
     """Return the side of the form: the request as it will be sent, and the newest runs of the flow."""
     parts: list[Content | str | tuple[str, str]] = [("What is sent\n", "bold")]
     if isinstance(new, NewRun):
-        sent = new.model_dump(mode="json", exclude_none=True)
+        from flowlatch.values import dumped
+
+        sent = {name: value for name, value in dumped(new).items() if value is not None}
         parts.append(json.dumps(redacted(sent), indent=1))
     else:
         parts.append((f"(not yet: {one_line(new)})", "$muted"))

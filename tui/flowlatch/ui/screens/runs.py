@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import work
@@ -150,7 +151,7 @@ class RunsScreen(RunsFiltering):
             hits = [row for row in self.list.board.window.rows if self.parsed.local_regex.search(searched_text(row))]
             self._mark_rows(hits, "loaded runs that match re:")
             return
-        query = self.parsed.query.model_copy(update={"limit": MARK_PAGE})
+        query = replace(self.parsed.query, limit=MARK_PAGE)
         try:
             rows = await self._all_rows(query)
         except BackendError as error:
@@ -162,7 +163,7 @@ class RunsScreen(RunsFiltering):
     async def _all_rows(self, query: RunQuery) -> list[FlowRun]:
         rows: list[FlowRun] = []
         while len(rows) < MARK_LIMIT:
-            page = await self.session.backend.page(query.model_copy(update={"offset": len(rows)}), with_total=False)
+            page = await self.session.backend.page(replace(query, offset=len(rows)), with_total=False)
             rows += page.rows
             if len(page.rows) < MARK_PAGE:
                 break
@@ -268,7 +269,7 @@ class RunsScreen(RunsFiltering):
     def action_pane(self) -> None:
         """Show or hide the side pane."""
         has_pane = not self.view.has_pane
-        self.view = self.view.model_copy(update={"has_pane": has_pane})
+        self.view = replace(self.view, has_pane=has_pane)
         self.set_class(not has_pane, "-no-pane")
         if not self.has_class("-wide"):
             self.notify("the side pane needs 110 columns", markup=False)
@@ -282,7 +283,7 @@ class RunsScreen(RunsFiltering):
 
         names = await self.app.push_screen_wait(ColumnsScreen(self.session, self.table.line.columns))
         if names is not None:
-            self.view = self.view.model_copy(update={"columns": names})
+            self.view = replace(self.view, columns=names)
             self.table.restyle(columns=names, skip=0)
             self.keep_view()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.base import ROOMY, WIDE
 from flowlatch.ui.screens.runs_pane import SidePane
 from flowlatch.ui.screens.taking import Taking
+from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.columns import Times, chosen_columns
 from flowlatch.ui.widgets.filter_bar import FilterBar
 from flowlatch.ui.widgets.run_table import RunTable
@@ -115,8 +117,8 @@ class RunsBase(Taking[None]):
         self.table.focus()
         self.restyle()
         self.list.ask(self.parsed.query)
-        self.run_worker(self.list.run(), group="list", name="list")
-        self.run_worker(self.tally.run(), group="tally", name="tally")
+        begin(self, self.list.run, group="list", name="list")
+        begin(self, self.tally.run, group="tally", name="tally")
         self.tally.refresh()
         self.show_counts()
 
@@ -126,7 +128,7 @@ class RunsBase(Taking[None]):
 
     def keep_view(self) -> None:
         """Remember how this server was looked at."""
-        self.view = self.view.model_copy(update={"filter": self.filter_text, "time_style": self.session.time_style})
+        self.view = replace(self.view, filter=self.filter_text, time_style=self.session.time_style)
         save_view(self._views_file, self.session.profile.name, self.view)
 
     def reread(self) -> None:

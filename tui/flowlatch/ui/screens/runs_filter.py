@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import work
 from textual.timer import Timer
 
@@ -41,7 +43,7 @@ class RunsFiltering(RunsBase):
 
     def set_sort(self, sort: Sort) -> None:
         """Order the list."""
-        self.view = self.view.model_copy(update={"sort": sort})
+        self.view = replace(self.view, sort=sort)
         self.set_filter(self.filter_text)
 
     # The prompt
@@ -186,9 +188,7 @@ class RunsFiltering(RunsBase):
         except (BadInput, OSError) as error:
             self.notify(f"not saved: {error}", severity="error", markup=False)
             return
-        self.session.remember_profile(
-            profile.model_copy(update={"filters": {**profile.filters, name: self.filter_text}})
-        )
+        self.session.remember_profile(replace(profile, filters={**profile.filters, name: self.filter_text}))
         self.show_counts()
         self.notify(f"saved as {name}", markup=False)
 

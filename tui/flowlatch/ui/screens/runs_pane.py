@@ -23,6 +23,7 @@ from flowlatch.ui.format import (
     exact_age,
     fit,
     glyph,
+    log_level,
     offset_of,
     run_duration_s,
     run_title,
@@ -30,7 +31,7 @@ from flowlatch.ui.format import (
     state_content,
     style_name,
 )
-from flowlatch.ui.widgets.log_view import LEVEL_CELLS, SHORT
+from flowlatch.ui.widgets.background import begin
 
 REST_S = 0.15
 """The cursor rests this long on a run before more is asked for, so that moving through a list asks for nothing."""
@@ -71,7 +72,7 @@ class SidePane(Widget):
         if self._detail is None:
             self._detail = RunDetail(self._session, self._row.id, on_change=lambda _: self.repaint())
             self._detail.want([Part.RUN, Part.HISTORY, Part.LOGS])
-            self.run_worker(self._detail.follow(), group="pane", name="pane")
+            begin(self, self._detail.follow, group="pane", name="pane")
         else:
             self._detail.see(self._row.id)
 
@@ -245,8 +246,7 @@ def _logs(detail: RunDetail, session: Session, width: int, room: int) -> list[Co
 
 def _log_line(line: LogLine, session: Session, width: int) -> Content:
     at = f"{line.timestamp.astimezone(session.local_zone):%H:%M:%S} "
-    word = one_line(line.level, 8)
-    level = fit(SHORT.get(word.upper(), word), LEVEL_CELLS + 1)
+    level = f"{log_level(line.level)} "
     style = _LEVELS.get(line.level.upper(), "$muted")
     message = one_line(clean(line.message, 400), 400)
     return Content.assemble((at, "$muted"), (level, style), fit(message, max(width - len(at) - len(level), 4)))

@@ -17,18 +17,15 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from flowlatch.model.run import LogLine
-from flowlatch.text import DETAIL_LIMIT, clean, one_line
+from flowlatch.text import DETAIL_LIMIT, clean
 from flowlatch.ui import keys
-from flowlatch.ui.format import fit
+from flowlatch.ui.format import LEVEL_CELLS, fit, log_level
 from flowlatch.ui.widgets.line_view import LineView, Span
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
 LEVEL_STEPS = ("DEBUG", "INFO", "WARNING", "ERROR")
 """What the level key goes through; the lowest shows everything."""
 _LOOK = {10: "faint", 20: "muted", 30: "late", 40: "failed", 50: "failed"}
-LEVEL_CELLS = 5
-SHORT = {"WARNING": "WARN", "CRITICAL": "CRIT"}
-"""How long words are written; search still finds the whole ones."""
 UNKNOWN_LEVEL = 20
 
 Row = tuple[int, int]
@@ -169,8 +166,7 @@ class LogView(LineView):
         if piece:
             return [(" " * (self._stamp_cells + LEVEL_CELLS + 3), ""), (text, loud)]
         stamp = fit(self._written(line.timestamp), self._stamp_cells, right=True)
-        level = fit(SHORT.get(line.level, one_line(line.level, 20)), LEVEL_CELLS)
-        return [(f" {stamp}", "muted"), (" ", ""), (level, look), (" ", ""), (text, loud)]
+        return [(f" {stamp}", "muted"), (" ", ""), (log_level(line.level), look), (" ", ""), (text, loud)]
 
     def find(self, needle: str) -> list[int]:
         """Return the first row of each line whose message or level holds `needle`."""
