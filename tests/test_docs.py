@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,9 +10,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -19,11 +20,13 @@ import pytest
 from textual.binding import Binding
 
 from flowlatch.config import load_settings
+from flowlatch.demo.plan import OUTAGE_RUNS, OUTAGE_TROUBLE
+from flowlatch.demo.stage import Stage
 from flowlatch.profile import Profile
 from flowlatch.ui import keys
-from tests.asciicast import FAILURES, Past
 from tests.support.server import ServerProcess
 from tests.support.sources import ROOT
+from tests.support.waiting import eventually
 
 README = (ROOT / "README.md").read_text("utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -96,7 +99,8 @@ def commands() -> list[str]:
     lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     inline = re.findall(r"`((?:flowlatch|runs|serve) [^`]+)`", README + OPERATIONS)
     whole = [text if text.startswith("flowlatch") else f"flowlatch {text}" for text in inline]
-    alone = (re.split(r" [|>] |  #", line)[0].strip() for line in [*lines, *whole])
+    alone = (re.split(r" (?:\|\|?|>) |  #", line)[0].strip() for line in [*lines, *whole])
+    alone = (re.sub(r'"?\$(?:\w+|\([^)]*\))"?', "3", line) for line in alone)
     return sorted({line for line in alone if line.startswith("flowlatch")})
 
 
@@ -117,8 +121,8 @@ def test_every_command_can_be_parsed(line: str) -> None:
         pytest.fail(f"{line}: {error.format_message()}")
 
 
-def run_block(mark: str, server: ServerProcess, directory: Path) -> str:
-    """Run the examples with a mark in a shell on a server and return what they print; they must not fail."""
+def run_block(mark: str, directory: Path, env: Mapping[str, str], port: str = PORT) -> subprocess.CompletedProcess[str]:
+    """Run the examples with a mark in a shell and return what they print; they must not fail."""
     for tool in ("bash", "curl", "jq"):
         if shutil.which(tool) is None:
             pytest.skip(f"the README's examples DID NOT RUN: they need {tool}")
@@ -128,23 +132,23 @@ def run_block(mark: str, server: ServerProcess, directory: Path) -> str:
         script = bin_directory / name
         script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', "utf-8")
         script.chmod(0o755)
-    (directory / "flowlatch-data").symlink_to(server.data)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(_shell(code(mark))).replace(f":{PORT}", f":{server.port}")],
+        ["bash", "-euo", "pipefail", "-c", "\n".join(_shell(code(mark))).replace(f":{PORT}", f":{port}")],
         cwd=directory,
-        env={**server.env(TZ="UTC"), "PATH": f"{bin_directory}:{os.environ['PATH']}"},
+        env={**env, "PATH": f"{bin_directory}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done
 
 
 def test_the_examples_run_as_they_stand(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
-    printed = run_block("run", server, tmp_path)
+    (tmp_path / "flowlatch-data").symlink_to(server.data)
+    printed = run_block("run", tmp_path, server.env(TZ="UTC"), str(server.port)).stdout
     assert "existing" in printed
     assert "nothing written: it is Success at version 2" in printed
     assert '"createFlowRun"' in printed
@@ -152,21 +156,44 @@ def test_the_examples_run_as_they_stand(start_server: Callable[..., ServerProces
     assert len(server.wire().data("{ flow_run { id } }")["flow_run"]) == 4
 
 
-def test_the_morning_goes_as_told_from_the_shell(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
-    server = start_server()
-    past = Past.made_on(server.wire(), datetime.now(UTC))
-    printed = run_block("morning", server, tmp_path).splitlines()
-    assert [tuple(line.split("\t")[1:]) for line in printed[:4]] == list(reversed(FAILURES))
-    assert printed[4:7] == ["created"] * 3
-    assert [server.wire().states(past.ids[name])[-1] for name in ("jolly-finch", "kind-yak")] == ["Cancelled"] * 2
-    assert server.wire().states(past.ids["dusty-seal"]) == ["Scheduled", "Running", "Failed", "Success"]
-    assert [line.split("\t")[:2] for line in printed[-4:]] == [
-        ["1", "Scheduled"],
-        ["2", "Running"],
-        ["3", "Failed"],
-        ["4", "Success"],
+def test_the_morning_goes_as_told_from_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("FLOWLATCH_ACTOR", "you@here")
+    with Stage() as stage:
+        assert stage.home.name.startswith("flowlatch-demo-")
+        assert "flowlatch-demo-*" in README
+        env = {**os.environ, "FLOWLATCH_HOME": str(stage.home)}
+        eventually(lambda: is_ready(env), 60, "the demo's yesterday")
+        done = run_block("morning", tmp_path, env)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    failed = list(takewhile(lambda line: line[0] != "created", lines))
+    assert len(failed) >= OUTAGE_RUNS
+    assert [why for _, _, why in failed].count(OUTAGE_TROUBLE) >= OUTAGE_RUNS
+    told, changed = lines[len(failed) : len(failed) + 5], lines[len(failed) + 5 :]
+    assert [line[0] for line in told] == ["created"] * 3 + ["applied"] * 2
+    assert ["exit code 5"] in changed
+    assert ["v4 Failed, by mira: told finance"] in changed
+    assert [line[:3] for line in changed[-3:]] == [
+        ["4", "Failed", "mira"],
+        ["5", "Success", "you@here"],
+        ["6", "Failed", "you@here"],
     ]
-    assert len((tmp_path / "runs.jsonl").read_text("utf-8").splitlines()) == 14
+    assert '"VERSION_CONFLICT"' in done.stderr
+    runs = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text("utf-8").splitlines()]
+    by_id = {run["id"]: (run["flow"]["name"], run["state"]) for run in runs}
+    retried = {line[3].removeprefix("retry of ") for line in told[:3]}
+    assert [by_id[run_id] for run_id in retried] == [("etl-orders", "Failed")] * 3
+    assert [by_id[line[1]] for line in told[3:]] == [("nightly-billing", "Cancelled")] * 2
+
+
+def is_ready(env: Mapping[str, str]) -> bool:
+    """Return whether the demo has brought its yesterday, and the runs of its schedule, onto the server."""
+    command = [sys.executable, "-m", "flowlatch", "runs", "list", "--json", "--filter"]
+    failed, waiting = (
+        subprocess.run([*command, text], env=env, capture_output=True, check=False).stdout.count(b"\n")
+        for text in re.findall(r"^(?:failed|waiting)='(.*)'$", README, re.MULTILINE)
+    )
+    return failed >= OUTAGE_RUNS and waiting >= 2
 
 
 def _shell(blocks: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`flowlatch runs`: reading verbs. `run_changes` and `run_undo` hold those that change, `run_watch` those that follow."""
+"""`flowlatch runs`: reading verbs. `run_changes` and `run_undo` hold those that change, `run_watch` what follows."""
 
 from __future__ import annotations
 
