@@ -12,6 +12,7 @@ from flowlatch.ui.screens.edit_state import EditStateScreen
 from flowlatch.ui.screens.flows import FlowsScreen
 from flowlatch.ui.screens.run import RunScreen
 from flowlatch.ui.screens.runs import RunsScreen
+from flowlatch.ui.terminal import Gone
 from flowlatch.ui.widgets.filter_bar import FilterBar
 from tests.support.dashboard import Deck, dashboard
 from tests.support.server import ServerProcess
@@ -64,6 +65,25 @@ async def test_pasted_text_waits_for_its_field_too(deck: Deck) -> None:
     deck.app.post_message(events.Key("slash", "/"))
     deck.app.post_message(events.Paste("calm"))
     assert await eventually_async(lambda: deck.app.screen.query_one(FilterBar).query_one(Input).value == "calm")
+
+
+async def test_text_that_waits_when_it_ends_is_in_the_draft_and_no_key_acts(server: ServerProcess) -> None:
+    reason, wire = "Stuck on S3, restart later", server.wire()
+    wire.create_run(wire.create_flow("fail-often"), flow_run_name="amber-lynx")
+    async with dashboard(server) as deck:
+        await deck.shows("amber-lynx")
+        await deck.press("e")
+        await deck.screen(EditStateScreen)
+        await deck.press("right", "right", "tab")
+        burst(deck, *reason, "ctrl+s", *"never")
+        deck.app.post_message(Gone())
+        await eventually_async(lambda: not deck.app.is_running, what="the end")
+        assert deck.app.return_code == 129
+        drafts = deck.app.session.drafts
+    (draft,) = drafts.all()
+    assert reason in draft.fields.values()
+    assert "never" not in str(draft.fields)
+    assert wire.data("{ flow_run { version } }")["flow_run"] == [{"version": 1}], "what follows the text is no text"
 
 
 async def test_rows_that_arrive_with_a_key_do_not_take_the_cursor_back(deck: Deck) -> None:

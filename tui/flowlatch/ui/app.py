@@ -35,7 +35,7 @@ from flowlatch.ui.screens import link_text
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.too_small import TooSmallScreen, is_too_small
 from flowlatch.ui.switching import Switching
-from flowlatch.ui.terminal import hardened
+from flowlatch.ui.terminal import GONE, Gone, hardened
 from flowlatch.ui.themes import DARK, THEMES
 from flowlatch.ui.type_ahead import TypeAhead
 from flowlatch.ui.widgets.background import begin
@@ -148,7 +148,11 @@ class FlowlatchApp(TypeAhead, Thrifty, Switching, Navigator, inherit_bindings=Fa
             loop.remove_signal_handler(number)
 
     def _end_by_signal(self, code: int) -> None:
-        self.exit(return_code=code)
+        self.call_later(self.end, code)
+
+    @on(Gone)
+    async def _terminal_gone(self) -> None:
+        await self.end(GONE)
 
     def _fatal_error(self) -> None:
         """End after an error of ours: one short message, the details in the log, no local variables anywhere."""

@@ -30,6 +30,10 @@ GONE = 128 + signal.SIGHUP
 """The exit code when the terminal is gone, told by a signal or not."""
 
 
+class Gone(Message):
+    """The terminal is gone; after the keys that came before."""
+
+
 class Vanishing:
     """A text file that takes every write, also when nobody is there to read it any more."""
 
@@ -107,7 +111,7 @@ class TerminalDriver(LinuxDriver):
         """Read until told to stop. An error of ours ends the program as any other; a terminal that is gone, too."""
         try:
             if not self._read_keys():
-                self._app.call_later(self._app.exit, return_code=GONE)
+                self._app.post_message(Gone())
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             self._app.call_later(self._app._handle_exception, error)
 

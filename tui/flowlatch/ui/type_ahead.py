@@ -15,6 +15,8 @@ from textual import events
 from textual.app import App
 from textual.message_pump import MessagePump
 
+from flowlatch.ui.widgets.key_line import takes_text
+
 PATIENCE_S = 0.5
 """The longest that a key waits for the one before it: whatever streams in meanwhile must not hold keys for ever."""
 QUIET_TURNS = 5
@@ -38,9 +40,22 @@ class TypeAhead(App[object]):
         else:
             await super().on_event(event)
 
+    async def end(self, return_code: int) -> None:
+        """End at once, except that text which waits for the field in focus reaches it, and with it the form's draft."""
+        if self._typed:
+            await self._settled(but=self)
+            field = self.focused
+            if field is not None and takes_text(field):
+                while self._typed and _is_text(self._typed[0]):
+                    field._forward_event(self._typed.popleft())
+                await self._settled(but=self)
+            self._typed.clear()
+        self.exit(return_code=return_code)
+
     async def _hand_out(self) -> None:
-        await super().on_event(self._typed.popleft())
-        self._waiting = asyncio.create_task(self._wait())
+        if self._typed and self.screen_stack:  # it may end meanwhile
+            await super().on_event(self._typed.popleft())
+            self._waiting = asyncio.create_task(self._wait())
 
     async def _wait(self) -> None:
         try:
@@ -51,13 +66,15 @@ class TypeAhead(App[object]):
             else:
                 self._waiting = None
 
-    async def _settled(self) -> None:
+    async def _settled(self, *, but: MessagePump | None = None) -> None:
         gives_up_at_s, quiet_turns = time.monotonic() + PATIENCE_S, 0
         while quiet_turns < QUIET_TURNS and time.monotonic() < gives_up_at_s:
             await asyncio.sleep(0)
             if not self.screen_stack:  # it ends
                 return
-            is_quiet = self.screen.is_mounted and not any(map(_has_something_to_do, self._concerned()))
+            is_quiet = self.screen.is_mounted and not any(
+                _has_something_to_do(each) for each in self._concerned() if each is not but
+            )
             quiet_turns = quiet_turns + 1 if is_quiet else 0
 
     def _concerned(self) -> Iterator[MessagePump]:
@@ -65,6 +82,10 @@ class TypeAhead(App[object]):
         yield from self.screen_stack
         if self.focused is not None:
             yield from self.focused.ancestors_with_self
+
+
+def _is_text(event: events.Key | events.Paste) -> bool:
+    return isinstance(event, events.Paste) or event.is_printable
 
 
 def _has_something_to_do(pump: MessagePump) -> bool:
