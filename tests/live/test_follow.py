@@ -22,6 +22,7 @@ from flowlatch.live.link import Event, LinkChanged, Phase, Reload, ReloadReason,
 from flowlatch.live.session import Session, utc_now
 from flowlatch.model.change import ChangeBatch, ChangeKind, RunChange
 from flowlatch.model.run import RunId
+from flowlatch.ui.commands import verbs
 from tests.support.waiting import eventually_async
 
 CHANGE = ChangeBatch(cursor="1", changes=[RunChange(id=RunId("a"), kind=ChangeKind.GONE)])
@@ -262,8 +263,10 @@ def test_freshness_has_its_limits() -> None:
 
 
 @contextlib.asynccontextmanager
-async def in_session(backend: ScriptedBackend, **profile: Any) -> AsyncIterator[Session]:
-    session = Session(Target(Profile(name="p", url="http://x", **profile)), Script(backend))
+async def in_session(
+    backend: ScriptedBackend, *, clock: Callable[[], datetime] = utc_now, **profile: Any
+) -> AsyncIterator[Session]:
+    session = Session(Target(Profile(name="p", url="http://x", **profile)), Script(backend), clock=clock)
     task = asyncio.ensure_future(session.run())
     try:
         await asyncio.wait_for(session.connected(), 5)
@@ -313,3 +316,16 @@ def test_without_a_link_there_is_no_backend() -> None:
     with pytest.raises(Unreachable):
         _ = session.backend
     assert not session.can_write
+
+
+async def test_what_switches_changes_on_again_is_named_by_its_command() -> None:
+    """A key may be bound to something else; the name of a command stays."""
+    ahead = timedelta(0)
+    async with in_session(ScriptedBackend(), clock=lambda: utc_now() + ahead) as session:
+        session.read_only = True
+        chosen = session.why_read_only
+        ahead = timedelta(minutes=5)
+        stale = session.why_read_only
+    assert chosen == "read-only, set by you (:read-only switches it)"
+    assert stale == "the data shown is old: :refresh first"
+    assert {"read-only", "refresh"} <= {verb.name for verb in verbs()}

@@ -148,12 +148,12 @@ class Session:
         if not self.link.is_online:
             return f"{self.link.phase}: {self.link.reason}" if self.link.reason else f"{self.link.phase}"
         if self.link.is_stale(self._clock()):
-            return "the data shown is old: refresh first (r)"
+            return "the data shown is old: :refresh first"
         return self._why_refused()
 
     def _why_refused(self) -> str | None:
         if self.read_only:
-            by = "the profile" if self.profile.read_only else "you (! switches it)"
+            by = "the profile" if self.profile.read_only else "you (:read-only switches it)"
             return f"read-only, set by {by}"
         if self.capabilities is None:
             return "not connected yet"
