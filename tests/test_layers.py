@@ -19,6 +19,7 @@ GROUND = {
     "config_file",
     "config_edit",
     "values",
+    "exact_json",
     "keymap",
     "looks",
     "places",
@@ -74,7 +75,7 @@ FOREIGN: dict[str, set[str]] = {
 """Room → libraries it must not import."""
 
 ONLY: dict[str, set[str]] = {
-    "ground": {"annotated_types", "pydantic", "platformdirs", "tomlkit", "keyring"},
+    "ground": {"annotated_types", "orjson", "pydantic", "platformdirs", "tomlkit", "keyring"},
     "model": {"annotated_types", "whenever", "croniter"},
 }
 """Room → the only libraries beside the standard one that it may import."""

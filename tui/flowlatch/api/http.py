@@ -23,8 +23,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from pydantic_core import from_json
-
+from flowlatch import exact_json
 from flowlatch.api.backend import Traffic
 from flowlatch.api.proxies import proxy_for
 from flowlatch.api.quick_httpx import httpx
@@ -261,7 +260,7 @@ def _as_text(value: object) -> str:
 
 def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
-        value = from_json(content, allow_inf_nan=False)
+        value = exact_json.loads(content)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

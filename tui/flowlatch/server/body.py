@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from flowlatch import exact_json
 from flowlatch.server.answers import Refused
 
 MAX_BODY = 16 * 1024 * 1024
-_LONG_NUMBER = re.compile(rb"\d{19}")
 
 
 @dataclass(frozen=True)
@@ -59,12 +55,6 @@ def _variables(given: Any) -> Mapping[str, Any]:
 def _json(raw: bytes, what: str) -> Any:
     """Return the value of JSON text; integers beyond 64 bits stay exact. Raises `Refused`."""
     try:
-        value = orjson.loads(raw)
-        # orjson turns integers beyond 64 bits into floats: those are read again, exactly
-        return json.loads(raw, parse_constant=_no_constant) if _LONG_NUMBER.search(raw) else value
+        return exact_json.loads(raw)
     except (ValueError, RecursionError):
         raise Refused(400, "BAD_REQUEST", f"{what}: not valid JSON") from None
-
-
-def _no_constant(word: str) -> float:
-    raise ValueError(f"{word} is no JSON")
