@@ -50,6 +50,11 @@ def test_every_noun_is_a_command_with_help(inside: Command) -> None:
         assert (done.code, done.out.split("\n")[0].startswith(f"Usage: flowlatch {noun}")) == (0, True)
 
 
+def test_the_list_of_commands_says_each_whole(inside: Command) -> None:
+    for noun in NOUNS:
+        assert "..." not in inside(noun, "--help").out.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("option", ["--profile", "--server", "--token-file", "--token-stdin", "--ca-file"])
 def test_every_verb_takes_the_common_options(option: str) -> None:
     import click

@@ -124,6 +124,10 @@ class Command(click.Command):
 
     has_screen = False
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence whole: the list of commands has room for a second line."""
+        return super().get_short_help_str(max(limit, 1000))
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return its own options, then the common ones, then `--help`."""
         *own, last = super().get_params(ctx)
