@@ -62,6 +62,13 @@ def test_the_widest_column_gives_way_first_and_an_id_never(width: int) -> None:
     assert len({cell_len(text) for text in cut}) <= 2
 
 
+def test_only_eyes_are_told_that_there_is_nothing() -> None:
+    for options, said in (({"is_terminal": True}, "no run matches\n"), ({}, ""), ({"as_json": True}, "")):
+        output, out, err = printer(**options)
+        output.table(COLUMNS, [], "no run matches")
+        assert (out.getvalue(), err.getvalue()) == ("", said)
+
+
 def test_a_pipe_gets_the_longest_names_whole() -> None:
     output, out, _ = printer(width=20)
     output.table(COLUMNS, [("Failed", "n" * 500, "v1", "m" * 500)])

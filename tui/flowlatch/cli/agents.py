@@ -48,6 +48,7 @@ def list_agents(common: Common) -> int:
                 )
                 for agent in agents
             ],
+            "no agent has asked for work",
         )
 
     return act(common, body)

@@ -64,6 +64,7 @@ def list_flows(common: Common, text: str, archived: bool, limit: int) -> int:
                 )
                 for flow in flows
             ],
+            "no flow matches",
         )
 
     return act(common, body)

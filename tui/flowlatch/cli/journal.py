@@ -69,6 +69,9 @@ def _show(out: Output, entries: list[Entry], zone: tzinfo) -> None:
     from flowlatch.model.stamps import short_stamp
 
     now = datetime.now(UTC)
+    if not entries:
+        out.note("nothing was done from here yet")
+        return
     servers = {entry.profile or entry.server for entry in entries}
     rows = [
         (

@@ -124,14 +124,19 @@ class Output:
         self._stderr.write(text + "\n")
         self._stderr.flush()
 
-    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> None:
-        """Print rows: aligned under headings on a terminal, tab-separated without headings in a pipe."""
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[object]], nothing: str = "") -> None:
+        """Print rows: aligned under headings on a terminal, tab-separated without headings in a pipe.
+
+        Where there are none, a terminal is told `nothing`.
+        """
         cells = [[one_line("-" if cell is None or cell == "" else cell, _CELL_LIMIT) for cell in row] for row in rows]
         if not self.is_terminal:
             for row in cells:
                 self._write("\t".join(row))
             return
         if not cells:
+            if nothing:
+                self.note(nothing)
             return
         widths = self._widths(columns, cells)
         if any(column.title for column in columns):

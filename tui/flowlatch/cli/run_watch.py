@@ -131,6 +131,8 @@ def logs(common: Common, run: str, follow: bool, limit: int, level: str | None) 
         has_ended = (await connection.backend.run(run_id)).is_finished
         lines = await connection.backend.logs(run_id, limit=limit)
         _print_logs(connection, lines, least)
+        if not (lines or follow) and connection.out.is_terminal:
+            connection.out.note("no log lines")
         tail = LogTail()
         tail.replace(lines, is_whole=len(lines) < limit)
         while follow:

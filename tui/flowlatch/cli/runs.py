@@ -82,7 +82,7 @@ def list_runs(common: Common, text: str, sort: str, reverse: bool, limit: int, e
                 common.out.json(run_row(run))
             return
         runs = [run async for run in matching(connection, reading, most)]
-        common.out.table(_RUNS, [_run_cells(connection, run, common.out.is_terminal) for run in runs])
+        common.out.table(_RUNS, [_run_cells(connection, run, common.out.is_terminal) for run in runs], "no run matches")
         if common.out.is_terminal and len(runs) == most:
             common.out.note(f"the first {most}; --limit or --all shows more")
 
@@ -126,7 +126,7 @@ def history(common: Common, run: str) -> int:
             for state in states:
                 common.out.json(state_row(state))
         else:
-            common.out.table(_STATES, [_state_cells(connection, state) for state in states])
+            common.out.table(_STATES, [_state_cells(connection, state) for state in states], "no states")
 
     return act(common, body)
 
@@ -150,7 +150,7 @@ def tasks(common: Common, run: str) -> int:
                 common.out.json(task_row(task))
         else:
             now = await connection.measured_now()
-            common.out.table(_TASKS, [_task_cells(connection, task, now) for task in found])
+            common.out.table(_TASKS, [_task_cells(connection, task, now) for task in found], "no task runs")
 
     return act(common, body)
 
