@@ -31,6 +31,14 @@ def test_a_dry_run_lists_and_writes_nothing(inside: Command, shared_wire: Wire, 
     assert [shared_wire.run(run_id)["version"] for run_id in ids] == [2, 2, 2]
 
 
+def test_ids_can_be_rehearsed_too(inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]) -> None:
+    _, ids = runs
+    for chosen in (ids[:1], ids):
+        done = inside("runs", "cancel", *chosen, "--dry-run", "--json")
+        assert (done.code, [row["id"] for row in done.rows]) == (0, chosen)
+    assert [shared_wire.run(run_id)["version"] for run_id in ids] == [2, 2, 2]
+
+
 def test_without_yes_a_script_is_told_and_nothing_is_written(
     inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]
 ) -> None:

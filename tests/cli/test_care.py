@@ -163,6 +163,7 @@ def test_completion_knows_nouns_verbs_options_and_profiles(home: Path) -> None:
     (home / "config.toml").write_text('[profiles.prod]\nurl = "http://ops"\n')
     assert completed("flowlatch d", home) == {"demo", "db", "doctor"}
     assert {"set-state", "show"} == completed("flowlatch runs s", home)
+    assert completed("flowlatch runs set-state 7c1f02 s", home) == {"Scheduled", "Submitted", "Success", "Skipped"}
     assert completed("flowlatch runs list --rev", home) == {"--reverse"}
     assert completed("flowlatch --profile pr", home) == {"prod"}
 

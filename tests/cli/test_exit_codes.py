@@ -52,7 +52,7 @@ def failed(done: Done, code: int, word: str) -> None:
         (["runs", "set-state", "Success"], 2, "BAD_INPUT"),
         (["runs", "cancel"], 2, "BAD_INPUT"),
         (["runs", "cancel", NOBODY, "--filter", "flow:x"], 2, "BAD_INPUT"),
-        (["runs", "cancel", NOBODY, "--dry-run"], 2, "BAD_INPUT"),
+        (["runs", "cancel", NOBODY, "--dry-run"], 4, "NOT_FOUND"),
         (["runs", "delete", "--filter", " "], 2, "BAD_INPUT"),
         (["runs", "cancel", NOBODY, NOBODY, "--expect-version", "1"], 2, "BAD_INPUT"),
         (["db", "check", "--data", "/nonexistent"], 2, "CONFIG"),
@@ -79,7 +79,8 @@ def test_each_mistake_has_its_code(words: list[str], code: int, word: str, insid
         (["--param", "n=1", "--param", "n=2"], "given twice"),
         (["--param", "n=1", "--at", "03/04"], "--at"),
         (["--param", "n=1", "--at", "2026-03-29 02:30", "--zone", "Europe/Berlin"], "--at"),
-        (["--param", "n=1", "--at", "now", "--zone", "Mars/Base"], "zone"),
+        (["--param", "n=1", "--at", "now", "--zone", "Mars/Base"], "flowlatch: --zone: no zone is named"),
+        (["--param", "n=1", "--at", "tomorrow 7am Mars/Base"], "flowlatch: --at: "),
         (["--param", "n=1", "--zone", "UTC"], "goes with --at"),
         (["--param", "n=1", "--key", ""], "--no-key asks for none"),
         (["--param", "n=1", "--key", "k", "--no-key"], "not both"),
@@ -106,7 +107,10 @@ def test_no_server_wrong_token_and_read_only(plain: Command, shared_server: Serv
     failed(plain("--server", "http://127.0.0.1:9", "runs", "list", "--json"), 1, "UNREACHABLE")
     wrong = shared_server.env(FLOWLATCH_TOKEN="wrong")
     del wrong["FLOWLATCH_TOKEN_FILE"]
-    failed(execute(("runs", "list", "--json"), wrong), 7, "UNAUTHENTICATED")
+    refused = execute(("runs", "list", "--json"), wrong)
+    failed(refused, 7, "UNAUTHENTICATED")
+    assert refused.error["message"].startswith(f"{shared_server.url}: ")
+    assert "--token-file" in refused.error["message"]
     run_id = shared_wire.create_run(shared_wire.create_flow("guarded"))
     done = execute(("runs", "set-state", run_id, "Success", "--read-only", "--json"), shared_server.env())
     assert (done.code, done.row["outcome"], done.error["code"]) == (7, "refused", "READ_ONLY")

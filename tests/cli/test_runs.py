@@ -279,6 +279,24 @@ def test_acts_are_in_the_journal(inside: Command, shared_wire: Wire, flow_name: 
     assert acts[1]["after"]["message"] == "why" or acts[1]["after"]["version"] == 2
 
 
+def test_a_conflict_is_told_in_local_time_and_once(
+    shared_server: ServerProcess, shared_wire: Wire, flow_name: str
+) -> None:
+    run_id = shared_wire.create_run(shared_wire.create_flow(flow_name))
+    for version, state in enumerate(("Running", "Failed"), 1):
+        shared_wire.set_state(run_id, version, state)
+    words = command_line("runs", "set-state", run_id, "Success", "--expect-version", "1")
+    with Terminal(words, env=shared_server.env(TZ="Asia/Tokyo")) as terminal:
+        terminal.wait_for("was expected")
+        assert terminal.wait_ended() == 5
+        told = [line.split() for line in terminal.lines if line.strip()]
+    assert [words[:3] for words in told if words[0] in ("theirs", "between")] == [
+        ["theirs", "v3", "Failed,"],
+        ["between", "v2", "Running,"],
+    ]
+    assert all("+09:00" in words for words in told if words[0] in ("base", "theirs", "between"))
+
+
 def test_lists_fit_a_terminal_of_80_columns(shared_server: ServerProcess, shared_wire: Wire, flow_name: str) -> None:
     flow = shared_wire.create_flow(f"{flow_name}-nightly-billing")
     run_id = shared_wire.create_run(flow, flow_run_name="fluffy-hippopotamus")

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 import click
 
@@ -18,6 +19,7 @@ from flowlatch.cli.matching import matching, parsed
 from flowlatch.cli.named import find_run
 from flowlatch.cli.output import Column
 from flowlatch.cli.rows import Row, run_row
+from flowlatch.cli.times import stamp
 from flowlatch.cli.told import Result, exit_code_of
 from flowlatch.errors import BadInput, NotFound
 from flowlatch.model.run import FlowRun
@@ -49,8 +51,6 @@ class Selection:
             raise BadInput("which run? give RUN, or --filter TEXT for all that match")
         if self.text is not None and not self.text.strip():
             raise BadInput("--filter: it is empty, which would mean every run; e.g. 'state:failed since:2h'")
-        if self.dry_run and self.text is None:
-            raise BadInput("--dry-run: goes with --filter")
         if self.expect_version is not None and self.is_many:
             raise BadInput("--expect-version: goes with exactly one RUN")
 
@@ -67,7 +67,7 @@ async def change(
     one: Callable[[FlowRun], Awaitable[Result]],
 ) -> int:
     """Run `one` on each run of the selection and return the exit code."""
-    if not selection.is_many:
+    if not (selection.is_many or selection.dry_run):
         return await _single(connection, selection.names[0], selection.expect_version, one)
     runs = await _chosen(connection, selection)
     if not runs:
@@ -111,18 +111,22 @@ def _tell_single(connection: Connection, result: Result) -> None:
             out.line(f"{result.outcome} {result.row['id']} {flow.get('name', '?')} / {result.row.get('name', '?')}")
         return
     pairs: list[tuple[str, object]] = [(result.outcome, result.row["id"])]
+    zone = connection.zone if out.is_terminal else None
     for name in ("base", "theirs", "mine"):
         if result.row[name] and (name != "base" or result.exit_code):
-            pairs.append((name, _side(result.row[name])))
-    pairs += [("between", _side(state)) for state in result.row["between"]]
+            pairs.append((name, _side(result.row[name], zone)))
+    told = [result.row["theirs"]] if out.is_terminal else []
+    pairs += [("between", _side(state, zone)) for state in result.row["between"] if state not in told]
     out.fields(pairs)
 
 
-def _side(state: Row) -> str:
+def _side(state: Row, zone: tzinfo | None = None) -> str:
+    """Return one side of a change; its time as on the wire, for eyes in their zone."""
     version = f"v{state['version']} " if state["version"] is not None else ""
     message = f": {state['message']}" if state["message"] else ""
     by = f", by {state['actor']}" if state["actor"] else ""
-    at = f", {state['timestamp']}" if state["timestamp"] else ""
+    when = state["timestamp"]
+    at = f", {stamp(datetime.fromisoformat(when), zone) if zone else when}" if when else ""
     return f"{version}{state['state'] or '?'}{message}{by}{at}"
 
 

@@ -101,8 +101,11 @@ async def _open(target: Target) -> Backend:
     """Open the backend; a server that wants a token gets one typed, if somebody sits at a terminal."""
     try:
         return await open_backend(target)
-    except Unauthorized:
-        if target.token is not None or target.profile.url is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    except Unauthorized as error:
+        if target.profile.url is None:
             raise
+        if target.token is not None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            ways = "--token-file FILE, --token-stdin or FLOWLATCH_TOKEN names it"
+            raise Unauthorized(f"{one_line(target.profile.url, 100)}: {error}; {ways}") from error
     typed = click.prompt(f"token for {one_line(target.profile.url, 100)}", hide_input=True, err=True)
     return await open_backend(replace(target, token=secret_from(typed, "token")))

@@ -25,11 +25,17 @@ _AT_HELP = "When: now, 'in 20m', 17:30, 'tomorrow 7am', 2026-12-01T09:00Z …"
 _ZONE_HELP = "The zone of --at, e.g. Europe/Berlin; without it this machine's."
 
 
+def _state_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from flowlatch.model.state import StateType
+
+    return [str(state) for state in StateType if state.lower().startswith(incomplete.lower())]
+
+
 def many(function: F) -> F:
     """Add what every verb takes that can act on many runs."""
     for option in (
         click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option("--dry-run", is_flag=True, help="Only list the runs that --filter means."),
+        click.option("--dry-run", is_flag=True, help="Only list the runs that are meant."),
         click.option("--filter", "text", metavar="TEXT", help="All runs that match, instead of RUN."),
     ):
         function = option(function)
@@ -100,7 +106,7 @@ def tell_created(connection: Connection, result: Result) -> None:
 
 
 @click.command("set-state", cls=Command, short_help="Set the state of a run, on the version it was based on.")
-@click.argument("words", nargs=-1, metavar="[RUN]... TYPE")
+@click.argument("words", nargs=-1, metavar="[RUN]... TYPE", shell_complete=_state_names)
 @click.option("-m", "--message", metavar="MESSAGE", help="Why, for the history.")
 @click.option("--expect-version", type=int, metavar="N", help="Only on this version; without it the one just read.")
 @click.option("--at", "when", metavar="WHEN", help="For the scheduled states. " + _AT_HELP)
@@ -250,7 +256,7 @@ def _values(flow: Flow, params: tuple[str, ...]) -> dict[str, Any] | None:
 
 async def _start(connection: Connection, when: str | None, zone: str | None) -> datetime | None:
     """Return the time that `--at` and `--zone` name, and say on stderr how it was read."""
-    from flowlatch.model.schedule import local_text, start_time
+    from flowlatch.model.schedule import local_text, start_time, zone_problem
 
     if when is None:
         if zone is not None:
@@ -259,7 +265,9 @@ async def _start(connection: Connection, when: str | None, zone: str | None) -> 
     try:
         reading = start_time(when, zone or connection.zone.key, await connection.measured_now())
     except BadInput as error:
-        raise BadInput(str(error).replace("start: ", "--at: ", 1)) from error
+        about, _, why = str(error).partition(": ")
+        option = "--zone" if about == "zone" and zone and zone_problem(zone) else "--at"
+        raise BadInput(f"{option}: {why}") from error
     notes = "".join(f"; {note}" for note in reading.notes)
     connection.out.note(f"starts {local_text(reading.at, reading.zone)} ({reading.wire}){notes}")
     return reading.at
