@@ -292,6 +292,19 @@ async def test_a_run_that_does_not_exist_is_named_as_such(shared_server: ServerP
         assert await deck.shows("no flow run has the id")
 
 
+async def test_what_is_not_read_yet_is_not_said_to_be_none(server: ServerProcess) -> None:
+    wire = server.wire()
+    wire.create_run(wire.create_flow("etl"), flow_run_name="amber-lynx")
+    async with dashboard(server, size=LARGE) as deck:
+        await deck.shows("amber-lynx")
+        server.pause()
+        await deck.press("enter")
+        await deck.screen(RunScreen)
+        assert "none" not in await deck.shows("other runs of this flow", "loading …")
+        server.resume()
+        await deck.shows("none")
+
+
 class TestWide:
     """At 120 columns the log stands beside everything but the tasks."""
 

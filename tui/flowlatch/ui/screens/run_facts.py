@@ -175,5 +175,8 @@ def related_lines(detail: RunDetail, times: Times, width: int, limit: int) -> Co
             ).truncate(width, ellipsis=True)
         )
     if not detail.related:
-        lines.append(Content.styled(" none", "$muted"))
+        is_read = Part.RELATED in detail.loaded_at
+        lines.append(
+            Content.styled(f" {'none' if is_read else detail.problems.get(Part.RELATED, 'loading …')}", "$muted")
+        )
     return Content("\n").join(lines)

@@ -266,7 +266,7 @@ class RunView(Taking[None]):
 
     def _nothing(self, part: Part, words: str) -> str:
         """Return `words` for a part of which the server has said that there is none, else why it is not known."""
-        return words if part in self.detail.loaded_at else self.detail.problems.get(part, "loading …")
+        return f" {words if part in self.detail.loaded_at else self.detail.problems.get(part, 'loading …')}"
 
     def _paint_state(self, times: Times) -> None:
         chosen = self.query_one("#states", HistoryList).chosen
