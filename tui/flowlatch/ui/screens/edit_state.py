@@ -235,7 +235,7 @@ class EditStateScreen(RunForm[None]):
             case NotSent(reason=reason):
                 self.say(f"not done: {reason}", is_bad=True)
             case Unknown(reason=reason):
-                self.say(f"OUTCOME UNKNOWN: {reason}; {self.named('{read_back} reads back')}", is_bad=True)
+                self.say(f"OUTCOME UNKNOWN, {self.named('{read_back} reads back')}: {reason}", is_bad=True)
                 self.keep_draft()
         self.show_all()
 

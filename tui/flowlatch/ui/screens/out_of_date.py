@@ -20,7 +20,8 @@ class OutOfDateScreen(FlowModal[None]):
     BINDINGS = [keys.CLOSE]
     DEFAULT_CSS = """
     OutOfDateScreen Static { height: auto; }
-    OutOfDateScreen Button { margin: 1 0 0 0; background: $panel; }
+    OutOfDateScreen Button { min-width: 10; margin: 1 0 0 0; background: $panel; }
+    OutOfDateScreen Button.-textual-compact:focus { background: $cursor; color: $cursor-text; text-style: bold; }
     """
 
     def __init__(self, session: Session, *_: Any, **__: Any) -> None:
