@@ -39,6 +39,12 @@ def test_ids_can_be_rehearsed_too(inside: Command, shared_wire: Wire, runs: tupl
     assert [shared_wire.run(run_id)["version"] for run_id in ids] == [2, 2, 2]
 
 
+def test_one_run_is_said_as_one(inside: Command, runs: tuple[str, list[str]]) -> None:
+    text = f"{runs[0]} state:success"
+    assert inside("runs", "retry", "--filter", text, "--dry-run").err == "1 run: 1 Success\n"
+    assert "matches 1 run: give --yes" in inside("runs", "retry", "--filter", text).err
+
+
 def test_without_yes_a_script_is_told_and_nothing_is_written(
     inside: Command, shared_wire: Wire, runs: tuple[str, list[str]]
 ) -> None:

@@ -316,5 +316,7 @@ def test_lists_fit_a_terminal_of_80_columns(shared_server: ServerProcess, shared
         assert len(shown) == most, terminal.text
         if "history" not in words:
             assert run_id[:8] in terminal.text
+        if "journal" in words:
+            assert [line.partition(" set_state ")[2].split()[0] for line in shown[2:]] == ["v3"] * 2
     piped = execute(("runs", "list", "--filter", f"flow:{flow_name}*"), env).out
     assert piped.split("\t")[1:3] == [f"{flow_name}-nightly-billing", "fluffy-hippopotamus"]

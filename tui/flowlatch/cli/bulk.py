@@ -154,22 +154,26 @@ def _list(connection: Connection, runs: list[FlowRun]) -> None:
     counts = Counter(run.state for run in runs)
     states = ", ".join(f"{number} {state}" for state, number in counts.most_common())
     out.flush()
-    out.note(f"{len(runs)} runs" + (f": {states}" if states else ""))
+    out.note(_runs(len(runs)) + (f": {states}" if states else ""))
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
 
 
 def _ask(connection: Connection, verb: str, runs: list[FlowRun]) -> None:
     """List and ask before many runs are changed; no is the default. Without a terminal to ask on, `--yes` is needed."""
     number = len(runs)
     if not sys.stdin.isatty() or connection.out.as_json:
-        raise BadInput(f"--filter matches {number} runs: give --yes to {verb} them, or --dry-run to list them only")
+        raise BadInput(f"--filter matches {_runs(number)}: give --yes to {verb} them, or --dry-run to list only")
     _list(connection, runs)
     if number > TYPED_OVER:
         typed = click.prompt(
-            f"{verb} {number} runs? Type the number to go on", default="", show_default=False, err=True
+            f"{verb} {_runs(number)}? Type the number to go on", default="", show_default=False, err=True
         )
         is_meant = str(typed).strip() == str(number)
     else:
-        is_meant = click.confirm(f"{verb} {number} runs?", default=False, err=True)
+        is_meant = click.confirm(f"{verb} {_runs(number)}?", default=False, err=True)
     if not is_meant:
         raise BadInput("nothing was changed")
 

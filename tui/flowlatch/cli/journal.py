@@ -13,17 +13,6 @@ from flowlatch.cli.output import Column, Output
 if TYPE_CHECKING:
     from flowlatch.live.journal import Entry, Side
 
-_COLUMNS = [
-    Column("TIME", is_whole=True),
-    Column("ID", is_whole=True),
-    Column("RUN"),
-    Column("ACT", is_whole=True),
-    Column("CHANGE"),
-    Column("OUTCOME", is_whole=True),
-    Column("DETAIL"),
-]
-_SERVER = Column("SERVER")
-
 
 @click.command("journal", cls=Command)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Acts at most.")
@@ -64,33 +53,48 @@ def command(common: Common, limit: int) -> None:
 
 
 def _show(out: Output, entries: list[Entry], zone: tzinfo) -> None:
-    """Print a table for eyes; the server is a column of its own only where there are several."""
+    """Print a table for eyes; the server is a column of its own only where there are several.
+
+    A narrow terminal has room for the run's own name and for the state after the act.
+    """
     from flowlatch.cli.times import stamp
     from flowlatch.model.stamps import short_stamp
 
-    now = datetime.now(UTC)
     if not entries:
         out.note("nothing was done from here yet")
         return
-    servers = {entry.profile or entry.server for entry in entries}
+    now = datetime.now(UTC)
+    columns = [
+        Column("TIME", is_whole=True),
+        Column("ID", is_whole=True),
+        Column("RUN"),
+        Column("ACT", is_whole=True),
+        Column("AFTER" if out.is_narrow else "CHANGE"),
+        Column("OUTCOME", is_whole=True),
+        Column("DETAIL"),
+    ]
     rows = [
         (
             short_stamp(entry.at, now, zone) if out.is_narrow else stamp(entry.at, zone),
             entry.run_id[:8],
-            entry.run,
+            entry.run.rpartition(" / ")[2] if out.is_narrow else entry.run,
             entry.action,
-            f"{_side(entry.before)} → {_side(entry.after)}" if entry.before or entry.after else "",
+            _side(entry.after) if out.is_narrow else _change(entry),
             entry.outcome or "unknown",
             entry.detail,
         )
         for entry in entries
     ]
-    if len(servers) == 1:
-        out.heading(f"on {servers.pop()}")
-        out.table(_COLUMNS, rows)
+    servers = [entry.profile or entry.server for entry in entries]
+    if len(set(servers)) == 1:
+        out.heading(f"on {servers[0]}")
+        out.table(columns, rows)
     else:
-        whose = (entry.profile or entry.server for entry in entries)
-        out.table([_SERVER, *_COLUMNS], [(server, *row) for server, row in zip(whose, rows, strict=True)])
+        out.table([Column("SERVER"), *columns], [(server, *row) for server, row in zip(servers, rows, strict=True)])
+
+
+def _change(entry: Entry) -> str:
+    return f"{_side(entry.before)} → {_side(entry.after)}" if entry.before or entry.after else ""
 
 
 def _side(side: Side | None) -> str:
