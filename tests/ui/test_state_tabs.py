@@ -44,3 +44,16 @@ async def test_a_space_stands_between_the_tabs_and_the_chart(number: int) -> Non
             assert len(line) <= tabs.content_size.width, (width, line)
             has_all = all(tab.title in line for tab in TABS)
             assert (f" {MORE} " in line) is not has_all, (width, line)
+
+
+async def test_a_chart_without_a_bar_takes_no_room() -> None:
+    tabs = StateTabs()
+    app = Stage(lambda: tabs)
+    async with app.run_test(size=(100, 5)):
+        counts = {tab.states: Count(value=75) for tab in TABS}
+        tabs.show(counts, 0)
+        alone = tabs.plain
+        tabs.show(counts, 0, [0] * 12)
+        assert tabs.plain == alone
+        tabs.show(counts, 0, [0] * 11 + [1])
+        assert "last hour" in tabs.plain

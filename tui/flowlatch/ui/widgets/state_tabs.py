@@ -62,8 +62,11 @@ class StateTabs(Widget):
         self._trend: Sequence[int] = ()
 
     def show(self, counts: Mapping[str, Count], active: int | None, trend: Sequence[int] = ()) -> None:
-        """Show counts by the tab's states, the active tab (from 0, None = the filter is none of them), the chart."""
-        new = (dict(counts), active, list(trend))
+        """Show counts by the tab's states, the active tab (from 0, None = the filter is none of them), the chart.
+
+        A chart without a bar is left out: it would take room from the tabs.
+        """
+        new = (dict(counts), active, list(trend) if any(trend) else [])
         if new != (self._counts, self._active, list(self._trend)):
             self._counts, self._active, self._trend = new
             self.refresh()
