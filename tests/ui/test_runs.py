@@ -217,11 +217,20 @@ async def test_columns_scroll_behind_the_first_two(deck: Deck) -> None:
 @pytest.mark.parametrize("size", [LARGE])
 async def test_the_side_pane_follows_the_cursor(deck: Deck) -> None:
     await deck.press("j")
-    await deck.shows("── history", "── logs", "v2", "Timeout calling S3", "last hour")
+    await deck.shows("── history", "── logs", "v2", "Timeout calling S3")
     await deck.press("i")
     await deck.hides("── history")
     await deck.press("i")
     assert await deck.shows("── history")
+
+
+async def test_a_chart_of_the_last_hour_stands_where_there_is_room(server: ServerProcess) -> None:
+    wire = server.wire()
+    wire.create_run(wire.create_flow("etl"), flow_run_name="amber-lynx")
+    async with dashboard(server, size=LARGE) as deck:
+        await deck.shows("amber-lynx", "last hour")
+        await deck.pilot.resize_terminal(90, 30)
+        await deck.hides("last hour")
 
 
 async def test_mouse_goes_opens_and_orders(deck: Deck) -> None:
