@@ -138,7 +138,7 @@ def run_block(mark: str, directory: Path, env: Mapping[str, str], port: str = PO
         env={**env, "PATH": f"{bin_directory}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -163,7 +163,7 @@ def test_the_morning_goes_as_told_from_the_shell(tmp_path: Path, monkeypatch: py
         assert stage.home.name.startswith("flowlatch-demo-")
         assert "flowlatch-demo-*" in README
         env = {**os.environ, "FLOWLATCH_HOME": str(stage.home)}
-        eventually(lambda: is_ready(env), 60, "the demo's yesterday")
+        eventually(lambda: is_ready(env), 300, "the demo's yesterday")
         done = run_block("morning", tmp_path, env)
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     failed = list(takewhile(lambda line: line[0] != "created", lines))
