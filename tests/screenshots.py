@@ -72,7 +72,8 @@ async def draw(made: House, scene: Scene, size: tuple[int, int], looks: list[str
     """Start the dashboard, bring one screen up, and return it as SVG in each look."""
     server = await asyncio.to_thread(made.server, afresh=scene.touches)
     is_plain = looks == [PLAIN]
-    async with opened(server, size, token=scene.token, is_plain=is_plain, **scene.profile) as stage:
+    kept = {"token": scene.token, "has_toasts": scene.has_toasts, **scene.profile}
+    async with opened(server, size, is_plain=is_plain, **kept) as stage:
         await stage.shows(scene.waits_for)
         await scene.play(stage)
         drawn = {}

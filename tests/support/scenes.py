@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from unittest import mock
 
 from flowlatch.ui.screens.bulk import BulkScreen
 from tests.support.hostile import ESCAPES, LOOKALIKES, MARKUP
+from tests.support.stage import screen_text
 from tests.support.theatre import Stage
 from tests.support.waiting import eventually_async
 
@@ -17,6 +20,7 @@ Play = Callable[[Stage], Awaitable[None]]
 FAILED = "state:failed since:6h"
 NEWEST_FAILED = """{ flow_run(where: {state: {_eq: "Failed"}}, order_by: {scheduled_start_time: desc}, limit: 3)
   { id version } }"""
+DELETE = "mutation($id: UUID!) { delete_flow_run(input: {flow_run_id: $id}) { success } }"
 WIDE_NAMES = (
     ("日次売上集計", "静かな-狐", "テーブル orders が見つかりません"),
     ("결제-정산", "푸른-호랑이", "데이터베이스 연결이 거부되었습니다"),
@@ -45,6 +49,8 @@ class Scene:
     """What the operator's profile has beside its name and URL."""
     token: str | None = None
     """A token in place of the right one."""
+    has_toasts: bool = False
+    """True to show what is said in passing; elsewhere it would cover what the picture is of."""
     sizes: tuple[tuple[int, int], ...] = ()
     """The sizes it is drawn at, where those are its own."""
 
@@ -153,6 +159,23 @@ async def overtaken(stage: Stage) -> None:
 conflict = _then(overtaken, "ctrl+s", screen="ConflictScreen")
 
 
+async def gone(stage: Stage) -> None:
+    """The same form, after a colleague deleted the run."""
+    await edit(stage)
+    found = stage.wire.data(NEWEST_FAILED)["flow_run"][0]
+    await asyncio.to_thread(stage.wire.data, DELETE, {"id": found["id"]})
+    await stage.shows("does not exist any more")
+
+
+async def unknown(stage: Stage) -> None:
+    """The same form, when the connection ended before the answer came."""
+    await edit(stage)
+    stage.server.pause()
+    await stage.press("ctrl+s")
+    await asyncio.to_thread(stage.server.kill)
+    await stage.shows("OUTCOME UNKNOWN", "connection refused")
+
+
 async def drafts(stage: Stage) -> None:
     """What was typed and not sent."""
     await edit(stage)
@@ -228,8 +251,35 @@ async def _made(stage: Stage, names: Any) -> None:
         made = await asyncio.to_thread(make)
         state = ("Running", "Failed", "Success", "Cancelled")[place % 4]
         await asyncio.to_thread(stage.wire.set_state, made, 1, state, message)
-    await stage.press("g")
+    await stage.press("g", "r")
     await stage.shows("in 5")
+    await eventually_async(lambda: "Δ" not in screen_text(stage.app), 20, "rows that are not new any more")
+    await stage.press("g")
+
+
+async def loading(stage: Stage) -> None:
+    """A run that was opened and is not read yet."""
+    await failed(stage)
+    stage.server.pause()
+    await stage.press("enter")
+    await stage.on("RunScreen")
+
+
+async def toast(stage: Stage) -> None:
+    """What is said in passing: a form was closed, and what was typed is kept."""
+    await edit(stage)
+    with mock.patch.object(stage.app, "NOTIFICATION_TIMEOUT", 600.0):  # it stays until all pictures are drawn
+        await stage.press("escape")
+        await stage.shows("draft kept")
+
+
+async def exchanged(stage: Stage) -> None:
+    """What opens when the program was exchanged since it started."""
+    await stage.press("colon")
+    await stage.write("flows")
+    with mock.patch.dict(sys.modules, {"flowlatch.ui.screens.flows": None}):
+        await stage.press("enter")
+        await stage.on("OutOfDateScreen")
 
 
 async def picker(stage: Stage) -> None:
@@ -318,11 +368,16 @@ SCENES: dict[str, Scene] = {
     "refused": Scene(refused, profile={"read_only": True}),
     "insecure": Scene(runs, profile={"verify": False}),
     "unauthorized": Scene(as_it_is, waits_for="TOKEN REFUSED", token="wrong"),
+    "toast": Scene(toast, has_toasts=True, sizes=((80, 24),)),
+    "exchanged": Scene(exchanged),
     "too-small": Scene(as_it_is, waits_for="", sizes=((56, 14),)),
     "overtaken": Scene(overtaken, touches=True),
     "conflict": Scene(conflict, is_main=True, touches=True),
     "compare": Scene(_then(conflict, "d"), touches=True),
     "apply": Scene(_then(conflict, "a"), touches=True),
+    "gone": Scene(gone, touches=True),
+    "unknown": Scene(unknown, touches=True),
+    "loading": Scene(loading, touches=True),
     "results": Scene(results, touches=True),
     "journal": Scene(journal, touches=True),
     "wide": Scene(wide, touches=True),

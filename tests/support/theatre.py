@@ -188,6 +188,7 @@ async def opened(
     *,
     token: str | None = None,
     is_plain: bool = False,
+    has_toasts: bool = False,
     **profile: Any,
 ) -> AsyncIterator[Stage]:
     """Open the dashboard on a server, at rest on the list; `is_plain` under NO_COLOR, `profile` as in the file."""
@@ -205,7 +206,7 @@ async def opened(
             zone=ZONE,
             state_dir=Path(state) / "state",
         )
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=has_toasts) as pilot:
             yield Stage(app, pilot, server, server.wire(**COLLEAGUE))
             workers = list(app.workers)
             app.workers.cancel_all()
