@@ -112,6 +112,9 @@ class Terminal:
         self._screen = _Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._fed = 0
+        self._lines: list[str] = []
+        self._shown = (-1, 0, 0)
+        """Bytes and size that `_lines` were made of."""
         self._fd, slave = pty.openpty()
         self._set_size(columns, rows)
         self.started_at = time.monotonic()
@@ -173,7 +176,11 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """The rows on the screen now."""
-        return list(self.screen.display)
+        screen = self.screen
+        shown = (self._fed, screen.columns, screen.lines)
+        if shown != self._shown:
+            self._lines, self._shown = list(screen.display), shown  # milliseconds of work, asked for again and again
+        return list(self._lines)
 
     @property
     def text(self) -> str:
