@@ -95,3 +95,8 @@ def one_line(text: object, limit: int = CELL_LIMIT) -> str:
     """Return `clean` text on one line: every run of white space, line feeds included, becomes one space."""
     plain = text if isinstance(text, str) else str(text)
     return clean(" ".join(plain[: limit * 4].split()) if plain else plain, limit)
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun, e.g. `1 run`, `2 runs`; `what` is the singular."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -17,13 +17,13 @@ import click
 from flowlatch.cli.connect import Connection
 from flowlatch.cli.matching import matching, parsed
 from flowlatch.cli.named import find_run
-from flowlatch.cli.output import Column
+from flowlatch.cli.output import SHORT_ID, Column
 from flowlatch.cli.rows import Row, run_row
 from flowlatch.cli.times import stamp
 from flowlatch.cli.told import Result, exit_code_of
 from flowlatch.errors import BadInput, NotFound
 from flowlatch.model.run import FlowRun
-from flowlatch.text import one_line
+from flowlatch.text import counted, one_line
 
 AT_ONCE = 8
 """Changes under way at the same time."""
@@ -154,26 +154,24 @@ def _list(connection: Connection, runs: list[FlowRun]) -> None:
     counts = Counter(run.state for run in runs)
     states = ", ".join(f"{number} {state}" for state, number in counts.most_common())
     out.flush()
-    out.note(_runs(len(runs)) + (f": {states}" if states else ""))
-
-
-def _runs(number: int) -> str:
-    return "1 run" if number == 1 else f"{number} runs"
+    out.note(counted(len(runs), "run") + (f": {states}" if states else ""))
 
 
 def _ask(connection: Connection, verb: str, runs: list[FlowRun]) -> None:
     """List and ask before many runs are changed; no is the default. Without a terminal to ask on, `--yes` is needed."""
     number = len(runs)
     if not sys.stdin.isatty() or connection.out.as_json:
-        raise BadInput(f"--filter matches {_runs(number)}: give --yes to {verb} them, or --dry-run to list only")
+        raise BadInput(
+            f"--filter matches {counted(number, 'run')}: give --yes to {verb} them, or --dry-run to list only"
+        )
     _list(connection, runs)
     if number > TYPED_OVER:
         typed = click.prompt(
-            f"{verb} {_runs(number)}? Type the number to go on", default="", show_default=False, err=True
+            f"{verb} {counted(number, 'run')}? Type the number to go on", default="", show_default=False, err=True
         )
         is_meant = str(typed).strip() == str(number)
     else:
-        is_meant = click.confirm(f"{verb} {_runs(number)}?", default=False, err=True)
+        is_meant = click.confirm(f"{verb} {counted(number, 'run')}?", default=False, err=True)
     if not is_meant:
         raise BadInput("nothing was changed")
 
@@ -212,4 +210,4 @@ def _cells(result: Result, run: FlowRun, is_short: bool) -> tuple[str, str, str,
 
 
 def _id(run_id: str, is_short: bool) -> str:
-    return run_id[:8] if is_short else run_id
+    return run_id[:SHORT_ID] if is_short else run_id

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowlatch.cli.common import Command, Common, pass_common
-from flowlatch.cli.output import Column, Output
+from flowlatch.cli.output import SHORT_ID, Column, Output
 
 if TYPE_CHECKING:
     from flowlatch.live.journal import Entry, Side
@@ -76,7 +76,7 @@ def _show(out: Output, entries: list[Entry], zone: tzinfo) -> None:
     rows = [
         (
             short_stamp(entry.at, now, zone) if out.is_narrow else stamp(entry.at, zone),
-            entry.run_id[:8],
+            entry.run_id[:SHORT_ID],
             entry.run.rpartition(" / ")[2] if out.is_narrow else entry.run,
             entry.action,
             _side(entry.after) if out.is_narrow else _change(entry),

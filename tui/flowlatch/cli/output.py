@@ -29,6 +29,8 @@ _GAP = "  "
 _CELL_LIMIT = 64 * 1024
 MAX_CELLS = 60
 """A column but the last is never wider than this on a terminal."""
+SHORT_ID = 8
+"""Characters of an id in a list for eyes: enough to act on a run by."""
 MIN_CELLS = 6
 """No column is cut below this, or below its heading, however narrow the terminal."""
 NARROW_CELLS = 120

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowlatch.cli.common import Common, Noun, pass_common
-from flowlatch.cli.output import Column
+from flowlatch.cli.output import SHORT_ID, Column
 from flowlatch.cli.run_changes import cancel, create, delete, retry, set_state
 from flowlatch.cli.run_undo import undo
 from flowlatch.cli.run_watch import logs, watch
@@ -46,7 +46,6 @@ _TASKS = [
     Column("ID", is_whole=True),
     Column("MESSAGE"),
 ]
-SHORT_ID = 8
 
 
 @click.group("runs", cls=Noun)

@@ -21,7 +21,7 @@ from flowlatch.live.session import Session
 from flowlatch.model.params import redacted
 from flowlatch.model.query import RunQuery
 from flowlatch.model.run import FlowRun, LogLine
-from flowlatch.text import clean, one_line
+from flowlatch.text import clean, counted, one_line
 
 PAGE = 1_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -84,7 +84,7 @@ def runs_of(session: Session, query: RunQuery, total: int | None = None) -> Expo
             if len(page.rows) < PAGE:
                 return
 
-    title = "the runs" if total is None else _counted(total, "run")
+    title = "the runs" if total is None else counted(total, "run")
     return Export(title, "runs", (Format.JSON_LINES, Format.CSV), lambda kind: _table(kind, RUN_COLUMNS, rows()))
 
 
@@ -96,15 +96,11 @@ def marked_runs(runs: Sequence[FlowRun]) -> Export:
             yield run_row(run)
 
     return Export(
-        _counted(len(runs), "run"),
+        counted(len(runs), "run"),
         "runs",
         (Format.JSON_LINES, Format.CSV),
         lambda kind: _table(kind, RUN_COLUMNS, rows()),
     )
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def logs_of(run: FlowRun, lines: Sequence[LogLine]) -> Export:
@@ -124,7 +120,7 @@ def logs_of(run: FlowRun, lines: Sequence[LogLine]) -> Export:
                 yield piece
 
     formats = (Format.TEXT, Format.JSON_LINES, Format.CSV)
-    return Export(_counted(len(held), "log line"), f"log-{_file_word(run.name) or run.id[:8]}", formats, text)
+    return Export(counted(len(held), "log line"), f"log-{_file_word(run.name) or run.id[:8]}", formats, text)
 
 
 def picture_of(svg: str) -> Export:

@@ -16,7 +16,7 @@ from flowlatch.live.desk import Desk
 from flowlatch.live.edit import Conflict
 from flowlatch.live.session import Session
 from flowlatch.model.run import FlowRun, RunId
-from flowlatch.text import one_line
+from flowlatch.text import counted, one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import run_title, state_label, style_name
 from flowlatch.ui.messages import LinkChanged, OpenRun, WritingChanged
@@ -107,7 +107,7 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
     def on_mount(self) -> None:
         """Show the list; the focus goes to the first field, else to the list."""
         verb, _ = WORDS[self.bulk.verb]
-        self.show_title(Content(f"{verb} {_runs(len(self.bulk.items))}"))
+        self.show_title(Content(f"{verb} {counted(len(self.bulk.items), 'run')}"))
         self._show_rows()
         fields = self.query("#fields Choice, #fields TextInput")
         (fields.first() if fields else self.query_one(Rows)).focus()
@@ -121,7 +121,7 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
         states = ", ".join(f"{number} {one_line(state, 30)}" for state, number in self.bulk.states().most_common())
         server = f"{one_line(self.session.profile.name, 40)}{' PROD' if self.session.profile.production else ''}"
         return Content.assemble(
-            (f"{verb} {_runs(len(self.bulk.items))} on {server}: ", "bold"),
+            (f"{verb} {counted(len(self.bulk.items), 'run')} on {server}: ", "bold"),
             f"{states}. ",
             (f"{how[0].upper()}{how[1:]}.", "$muted"),
         )
@@ -306,7 +306,3 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
             return self.message
         reason = self.session.why_read_only if self.session.link.is_online else None
         return Content.styled(f"start is off: {one_line(reason)}", "$state-late") if reason else super().status_left()
-
-
-def _runs(count: int) -> str:
-    return f"{count} {'run' if count == 1 else 'runs'}"

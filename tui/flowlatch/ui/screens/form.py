@@ -15,7 +15,7 @@ from textual.timer import Timer
 from flowlatch.live.desk import Desk
 from flowlatch.live.drafts import Draft, DraftKind, new_draft_id
 from flowlatch.live.session import Session
-from flowlatch.text import one_line
+from flowlatch.text import counted, one_line
 from flowlatch.ui import keys
 from flowlatch.ui.messages import LinkChanged, WritingChanged
 from flowlatch.ui.screens.base import FlowScreen
@@ -197,7 +197,7 @@ class FormScreen(FlowScreen[T]):
         """Return the count of problems, else the mode."""
         count = self.problem_count()
         if count:
-            return Content.styled(f"{count} problem" if count == 1 else f"{count} problems", "$error bold")
+            return Content.styled(counted(count, "problem"), "$error bold")
         return super().status_right()
 
     def show_state(self) -> None:

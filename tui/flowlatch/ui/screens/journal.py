@@ -13,7 +13,7 @@ from flowlatch.live.journal import Entry, Side
 from flowlatch.live.session import Session
 from flowlatch.model.run import RunId
 from flowlatch.places import brief
-from flowlatch.text import one_line
+from flowlatch.text import counted, one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import short_stamp, stamp
 from flowlatch.ui.messages import CopyText, OpenRun
@@ -163,7 +163,7 @@ class JournalScreen(FlowScreen[None]):
         if self.session.journal.problem:
             return Content.styled(self.session.journal.problem, "$error")
         count = len(self.entries)
-        return Content(f"{count} {'act' if count == 1 else 'acts'} · {one_line(brief(self.session.journal.path), 60)}")
+        return Content(f"{counted(count, 'act')} · {one_line(brief(self.session.journal.path), 60)}")
 
 
 def _run_first(title: str) -> str:
