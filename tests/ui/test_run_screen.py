@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from flowlatch.live.detail import Part
@@ -130,6 +131,20 @@ async def test_the_history_tells_each_state_in_full(deck: Deck) -> None:
     await deck.shows("1 of 1")
     await deck.press("escape")
     assert run_screen(deck).tab == "history", "esc closed the search, not the screen"
+
+
+@pytest.fixture
+def _slow_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw three times a second, as on a machine that is busy."""
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 1 / 3)
+
+
+@pytest.mark.usefixtures("_slow_drawing")
+async def test_a_move_right_behind_the_key_of_a_tab_counts(deck: Deck) -> None:
+    await deck.shows("v1")
+    for key in ("h", "j"):
+        deck.app.post_message(events.Key(key, key))
+    assert await deck.shows("> Running   v2")
 
 
 async def test_the_log_follows_and_can_be_searched(deck: Deck, made: Made) -> None:

@@ -72,8 +72,10 @@ class TypeAhead(App[object]):
             await asyncio.sleep(0)
             if not self.screen_stack:  # it ends
                 return
-            is_quiet = self.screen.is_mounted and not any(
-                _has_something_to_do(each) for each in self._concerned() if each is not but
+            is_quiet = (
+                self.screen.is_mounted
+                and not self.screen._callbacks  # rows that a new tab or screen shows after it is drawn
+                and not any(_has_something_to_do(each) for each in self._concerned() if each is not but)
             )
             quiet_turns = quiet_turns + 1 if is_quiet else 0
 
