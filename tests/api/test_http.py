@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flowlatch.api.http import MAX_ANSWER_BYTES, AnswerLost, Garbled, Link, TooLarge, actor_header, retry_after_s
+from flowlatch.api.http import MAX_ANSWER_BYTES, AnswerLost, Garbled, Link, Reply, TooLarge, actor_header, retry_after_s
 from flowlatch.config import Profile, Secret
 from flowlatch.errors import BadInput, FlowlatchError, ForeignServer, Unreachable
 from flowlatch.profile import checked_profile
@@ -139,6 +139,30 @@ async def test_a_closed_connection_is_no_fault_of_ours(faulty: FaultyServer) -> 
     await link.aclose()
     with pytest.raises(Unreachable, match="is closed"):
         await link.post({"query": "{ hello }"}, is_read=False)
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_closing_in_the_middle_of_a_request_leaves_no_connection_open(faulty: FaultyServer, turns: int) -> None:
+    faulty.otherwise = Answer(GOOD.body, headers={"Connection": "keep-alive"})
+    await ask(faulty)
+    link = Link(Profile(name="t", url=faulty.url), faulty.url)
+    request = asyncio.create_task(link.post({"query": "{ hello }"}, is_read=False))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await link.aclose()
+    (outcome,) = await asyncio.gather(request, return_exceptions=True)
+    assert isinstance(outcome, Reply | Unreachable)
+    await eventually_async(lambda: faulty.connections == 0, what="the end of all connections")
+
+
+async def test_what_was_sent_when_the_connection_is_closed_may_have_been_done(faulty: FaultyServer) -> None:
+    faulty.otherwise = Hang()
+    link = Link(Profile(name="t", url=faulty.url), faulty.url)
+    request = asyncio.create_task(link.post({"query": "mutation { x }"}, is_read=False))
+    await eventually_async(lambda: bool(faulty.seen), what="the request")
+    await link.aclose()
+    with pytest.raises(AnswerLost, match="the connection was closed"):
+        await request
 
 
 async def test_a_name_that_does_not_exist_is_named() -> None:

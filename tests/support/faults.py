@@ -150,7 +150,7 @@ async def _answer(writer: asyncio.StreamWriter, fault: Answer) -> bool:
     else:
         writer.write(fault.body)
     await writer.drain()
-    return False
+    return headers["Connection"] == "keep-alive"
 
 
 def _length(head: str) -> int:

@@ -45,6 +45,11 @@ class Listener(ABC):
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def connections(self) -> int:
+        """Number of connections that are open."""
+        return len(self._tasks)
+
     @abstractmethod
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection; it is cut at the end."""

@@ -15,7 +15,8 @@ import random
 import ssl
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -91,6 +92,9 @@ class Link:
         self._sleep = sleep
         self._jitter = jitter
         self._requests = self._bytes_in = self._bytes_out = 0
+        self._is_closed = False
+        self._under_way: dict[asyncio.Timeout, asyncio.Event] = {}
+        """Time limit of each request → what is set when it has ended."""
         self.skew_s = 0.0
         """Server's clock minus ours, from the last `Date` header."""
         self.ssl_context = _ssl_context(profile) if url.startswith("https:") else None
@@ -144,20 +148,20 @@ class Link:
             except (Unreachable, Garbled) as error:
                 wanted = error.retry_after_s if isinstance(error, Unreachable) else None
                 pause = wanted if wanted is not None else FIRST_BACKOFF_S * 2 ** (attempt - 1) * (0.5 + self._jitter())
-                if attempt == attempts or time.monotonic() + pause >= deadline:
+                if attempt == attempts or self._is_closed or time.monotonic() + pause >= deadline:
                     raise
                 await self._sleep(pause)
         raise AssertionError("the loop returns or raises")
 
     async def _send(self, body: bytes, timeout_s: float) -> Reply:
-        if self._client.is_closed:  # a screen that asks while the program ends; httpx would call it a fault of ours
+        if self._is_closed:  # a screen that asks while the program ends; httpx would call it a fault of ours
             raise Unreachable(f"the connection to {self.where} is closed")
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"}
         request = self._client.build_request("POST", self.url, content=body, headers=headers | self.headers())
         self._requests += 1
         self._bytes_out += len(body)
         try:
-            async with asyncio.timeout(max(timeout_s, 0.001)):
+            async with self._limited(max(timeout_s, 0.001)):
                 response = await self._client.send(request, stream=True)
                 try:
                     content = await self._content(response)
@@ -166,11 +170,25 @@ class Link:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise Unreachable(f"no answer from {self.where} ({reason_of(error)})") from error
         except TimeoutError as error:
+            if self._is_closed:
+                raise AnswerLost(f"the answer of {self.where} was lost (the connection was closed)") from error
             raise AnswerLost(f"no answer from {self.where} within {self._timeout_s:g} s") from error
         except (httpx.TransportError, OSError) as error:  # httpx hands on what TLS says while reading
             raise AnswerLost(f"the answer of {self.where} was lost ({reason_of(error)})") from error
         self._note_date(response)
         return self._reply(response, content)
+
+    @asynccontextmanager
+    async def _limited(self, timeout_s: float) -> AsyncIterator[None]:
+        """Raise `TimeoutError` after so long, or when the connection is closed meanwhile."""
+        ended = asyncio.Event()
+        async with asyncio.timeout(timeout_s) as limit:
+            self._under_way[limit] = ended
+            try:
+                yield
+            finally:
+                del self._under_way[limit]
+                ended.set()
 
     async def _content(self, response: httpx.Response) -> bytes:
         """Read the body in pieces and unpack it, never holding more than the limit."""
@@ -216,7 +234,17 @@ class Link:
             self.skew_s = (stamp - datetime.now(UTC)).total_seconds()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; a request under way ends with `AnswerLost`.
+
+        It has to end first: a connection that is being opened when the client closes would stay open for ever.
+        """
+        self._is_closed = True
+        under_way = dict(self._under_way)
+        for limit in under_way:
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
+        for ended in under_way.values():
+            await ended.wait()
         await self._client.aclose()
 
 
