@@ -44,10 +44,18 @@ class Deck:
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         await self.pilot.press(*keys)
+        await self._handled()
 
     async def write(self, text: str) -> None:
         """Type a text."""
-        await self.pilot.press(*text)
+        await self.press(*text)
+
+    async def _handled(self) -> None:
+        def has_come_to_rest() -> bool:
+            return self.app.is_between_keys or not self.app.is_running
+
+        if not has_come_to_rest():
+            await eventually_async(has_come_to_rest, what="the end of what the keys began")
 
     async def shows(self, *texts: str, deadline_s: float = 10.0) -> str:
         """Wait until all these texts are on the screen and return it."""

@@ -22,6 +22,12 @@ def size() -> tuple[int, int]:
 
 
 @pytest.fixture
+def slow_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw three times a second, as on a machine that is busy. To be asked for before the dashboard is opened."""
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 1 / 3)
+
+
+@pytest.fixture
 async def flow_id(shared_wire: Wire) -> str:
     """A flow with three typed parameters."""
     return await asyncio.to_thread(shared_wire.create_flow, f"etl-{uuid4().hex[:8]}", PARAMETERS)

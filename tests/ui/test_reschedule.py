@@ -112,6 +112,13 @@ async def test_a_run_that_waits_is_started_now(waiting: Waiting) -> None:
     assert await waiting.is_given_to_an_agent()
 
 
+@pytest.mark.usefixtures("slow_drawing")
+async def test_keys_reach_a_field_that_the_key_before_them_brought(waiting: Waiting) -> None:
+    form = await waiting.opens_form()
+    await waiting.deck.write("now")
+    await eventually_async(lambda: form.typed.start_text == "now", what="the start that was typed")
+
+
 async def test_another_message_leaves_the_start_as_it_is(waiting: Waiting) -> None:
     await waiting.opens_form()
     await waiting.deck.press("shift+tab")

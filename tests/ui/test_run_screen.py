@@ -133,13 +133,7 @@ async def test_the_history_tells_each_state_in_full(deck: Deck) -> None:
     assert run_screen(deck).tab == "history", "esc closed the search, not the screen"
 
 
-@pytest.fixture
-def _slow_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw three times a second, as on a machine that is busy."""
-    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 1 / 3)
-
-
-@pytest.mark.usefixtures("_slow_drawing")
+@pytest.mark.usefixtures("slow_drawing")
 async def test_a_move_right_behind_the_key_of_a_tab_counts(deck: Deck) -> None:
     await deck.shows("v1")
     for key in ("h", "j"):

@@ -19,6 +19,8 @@ from flowlatch.ui.widgets.key_line import takes_text
 
 PATIENCE_S = 0.5
 """The longest that a key waits for the one before it: whatever streams in meanwhile must not hold keys for ever."""
+DRAWING_STEP_S = 0.004
+"""Pause between two looks whether the screen has been drawn: some of the 17 ms between two drawings."""
 QUIET_TURNS = 5
 """So many turns of the event loop in which nobody concerned has anything to do: what a key began has happened."""
 
@@ -39,6 +41,11 @@ class TypeAhead(App[object]):
                 await self._hand_out()
         else:
             await super().on_event(event)
+
+    @property
+    def is_between_keys(self) -> bool:
+        """True when all that was typed was handed out and what the last key began has happened."""
+        return self._waiting is None and not self._typed
 
     async def end(self, return_code: int) -> None:
         """End at once, except that text which waits for the field in focus reaches it, and with it the form's draft."""
@@ -67,17 +74,29 @@ class TypeAhead(App[object]):
                 self._waiting = None
 
     async def _settled(self, *, but: MessagePump | None = None) -> None:
-        gives_up_at_s, quiet_turns = time.monotonic() + PATIENCE_S, 0
+        gives_up_at_s, quiet_turns, pause_s = time.monotonic() + PATIENCE_S, 0, 0.0
         while quiet_turns < QUIET_TURNS and time.monotonic() < gives_up_at_s:
-            await asyncio.sleep(0)
+            await asyncio.sleep(pause_s)
             if not self.screen_stack:  # it ends
                 return
+            waits_for_drawing = self._waits_for_drawing()
+            pause_s = DRAWING_STEP_S if waits_for_drawing else 0.0
             is_quiet = (
                 self.screen.is_mounted
-                and not self.screen._callbacks  # rows that a new tab or screen shows after it is drawn
+                and not waits_for_drawing
                 and not any(_has_something_to_do(each) for each in self._concerned() if each is not but)
             )
             quiet_turns = quiet_turns + 1 if is_quiet else 0
+
+    def _waits_for_drawing(self) -> bool:
+        """True while rows or fields that the next key may move among come with the next drawing of the screen.
+
+        Text for the field in focus needs neither.
+        """
+        if not (self.screen._callbacks or self.screen._layout_required):
+            return False
+        is_for_field = bool(self._typed) and _is_text(self._typed[0])
+        return not (is_for_field and self.focused is not None and takes_text(self.focused))
 
     def _concerned(self) -> Iterator[MessagePump]:
         yield self
