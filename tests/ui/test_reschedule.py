@@ -116,7 +116,7 @@ async def test_a_run_that_waits_is_started_now(waiting: Waiting) -> None:
 async def test_keys_reach_a_field_that_the_key_before_them_brought(waiting: Waiting) -> None:
     form = await waiting.opens_form()
     await waiting.deck.write("now")
-    await eventually_async(lambda: form.typed.start_text == "now", what="the start that was typed")
+    assert await eventually_async(lambda: form.typed.start_text == "now", what="the start that was typed")
 
 
 async def test_another_message_leaves_the_start_as_it_is(waiting: Waiting) -> None:
