@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from textual import events
 from textual.message import Message
 from textual.notifications import Notify
 from textual.pilot import Pilot
@@ -50,12 +51,16 @@ class Deck:
         """Type a text."""
         await self.press(*text)
 
+    def burst(self, *keys: str) -> None:
+        """Send keys as a slow link delivers them: all at once."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
     async def _handled(self) -> None:
         def has_come_to_rest() -> bool:
             return self.app.is_between_keys or not self.app.is_running
 
-        if not has_come_to_rest():
-            await eventually_async(has_come_to_rest, what="the end of what the keys began")
+        await eventually_async(has_come_to_rest, what="the end of what the keys began")
 
     async def shows(self, *texts: str, deadline_s: float = 10.0) -> str:
         """Wait until all these texts are on the screen and return it."""

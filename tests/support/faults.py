@@ -40,7 +40,10 @@ class Hang:
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer this. `drip_s` is the pause after each byte of the body; `deliver` hands the request on first."""
+    """Answer this. `drip_s` is the pause after each byte of the body; `deliver` hands the request on first.
+
+    The connection ends with the answer, unless its header `Connection` says `keep-alive`.
+    """
 
     body: bytes
     status: int = 200

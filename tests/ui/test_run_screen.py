@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual import events
 from textual.widgets import Input
 
 from flowlatch.live.detail import Part
@@ -136,8 +135,7 @@ async def test_the_history_tells_each_state_in_full(deck: Deck) -> None:
 @pytest.mark.usefixtures("slow_drawing")
 async def test_a_move_right_behind_the_key_of_a_tab_counts(deck: Deck) -> None:
     await deck.shows("v1")
-    for key in ("h", "j"):
-        deck.app.post_message(events.Key(key, key))
+    deck.burst("h", "j")
     assert await deck.shows("> Running   v2")
 
 

@@ -33,14 +33,8 @@ async def deck(server: ServerProcess) -> AsyncIterator[Deck]:
         yield deck
 
 
-def burst(deck: Deck, *keys: str) -> None:
-    """Send keys as a slow link delivers them: all at once."""
-    for key in keys:
-        deck.app.post_message(events.Key(key, key if len(key) == 1 else None))
-
-
 async def test_a_filter_typed_in_one_burst_is_a_filter(deck: Deck) -> None:
-    burst(deck, "slash", *"flow:fail-often", "enter", "j", "enter")
+    deck.burst("slash", *"flow:fail-often", "enter", "j", "enter")
     await deck.screen(RunScreen)
     await deck.shows("calm-otter")
     await deck.press("escape")
@@ -49,12 +43,12 @@ async def test_a_filter_typed_in_one_burst_is_a_filter(deck: Deck) -> None:
 
 
 async def test_a_command_typed_in_one_burst_is_a_command(deck: Deck) -> None:
-    burst(deck, "colon", *"flows", "enter")
+    deck.burst("colon", *"flows", "enter")
     assert await deck.screen(FlowsScreen)
 
 
 async def test_what_follows_the_key_of_a_form_goes_into_the_form(deck: Deck) -> None:
-    burst(deck, "e", "tab", *"xxq", "tab", "escape", "j", "j", "enter")
+    deck.burst("e", "tab", *"xxq", "tab", "escape", "j", "j", "enter")
     await deck.screen(RunScreen)
     await deck.shows("odd-wren")
     assert not any("cancel" in said for said in deck.toasts)
@@ -75,7 +69,7 @@ async def test_text_that_waits_when_it_ends_is_in_the_draft_and_no_key_acts(serv
         await deck.press("e")
         await deck.screen(EditStateScreen)
         await deck.press("right", "right", "tab")
-        burst(deck, *reason, "ctrl+s", *"never")
+        deck.burst(*reason, "ctrl+s", *"never")
         deck.app.post_message(Gone())
         await eventually_async(lambda: not deck.app.is_running, what="the end")
         assert deck.app.return_code == 129
