@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,10 @@ from tests.support.wire import Wire
 # A Pilot looks twice for each key whether the app has come to rest, every 20 ms: that was half of all the time of the
 # tests of screens. What a key leads to is waited for by its condition anyway.
 textual._wait.SLEEP_GRANULARITY, textual._wait.SLEEP_IDLE = 0.004, 0.001
+
+# Half a million objects last as long as the process: modules, collected tests. To look at each for garbage again and
+# again took a fifth of all the time.
+gc.disable()
 
 # A busy machine draws examples slowly: that is no fault of what is tested.
 settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -30,6 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="kill loops and the like in full length")
 
 
+def pytest_collection_finish() -> None:
+    """Leave all that is there now out of the collector's sight, and look less often after what tests make."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 5)
+    gc.enable()
+
+
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """Return `rounds(short, long)`: how often a loop runs, by `--long`."""
@@ -37,13 +50,26 @@ def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     return lambda short, long: long if is_long else short
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that makes an empty directory; `mktemp` reads all of thousands of names for each one."""
+    above, numbers = tmp_path_factory.mktemp("homes"), count()
+
+    def make() -> Path:
+        directory = above / f"home{next(numbers)}"
+        directory.mkdir(mode=0o700)
+        return directory
+
+    return make
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test its own FLOWLATCH_HOME and nothing of the user's settings and terminal; return that directory."""
     for name in [*os.environ]:
         if name.startswith("FLOWLATCH_") or name in FOREIGN:
             monkeypatch.delenv(name)
-    directory = tmp_path_factory.mktemp("home")
+    directory = new_home()
     monkeypatch.setenv("FLOWLATCH_HOME", str(directory))
     return directory
 

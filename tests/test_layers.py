@@ -116,23 +116,23 @@ def own_imports(module: Module) -> Iterator[tuple[Import, str]]:
             yield found, found.target.removeprefix("flowlatch.")
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
-def test_a_module_imports_only_what_its_room_may(module: Module) -> None:
-    room = room_of(module.name)
-    wrong = [
-        f"{module.where}:{i.line} {room} imports {name}" for i, name in own_imports(module) if _is_wrong(module, name)
-    ]
-    for found in imports(module):
-        top = found.target.split(".")[0]
-        assert top, f"{module.where}:{found.line} imports relatively: name the full path"
-        is_foreign = top not in sys.stdlib_module_names and top != "flowlatch"
-        if top in FOREIGN.get(room, set()) or (is_foreign and top not in ONLY.get(room, {top})):
-            wrong.append(f"{module.where}:{found.line} {room} imports {found.target}")
+def test_a_module_imports_only_what_its_room_may() -> None:
+    wrong = [line for module in modules() for line in _wrong_imports(module)]
     assert not wrong, "\n".join(wrong)
 
 
-def _is_wrong(module: Module, imported: str) -> bool:
-    return not is_allowed(module.name, imported)
+def _wrong_imports(module: Module) -> Iterator[str]:
+    room = room_of(module.name)
+    for found, name in own_imports(module):
+        if not is_allowed(module.name, name):
+            yield f"{module.where}:{found.line} {room} imports {name}"
+    for found in imports(module):
+        top = found.target.split(".")[0]
+        if not top:
+            yield f"{module.where}:{found.line} imports relatively: name the full path"
+        is_foreign = top not in sys.stdlib_module_names and top != "flowlatch"
+        if top in FOREIGN.get(room, set()) or (is_foreign and top not in ONLY.get(room, {top})):
+            yield f"{module.where}:{found.line} {room} imports {found.target}"
 
 
 def test_a_command_that_only_prints_imports_no_other_room() -> None:
@@ -210,19 +210,21 @@ def test_the_table_decides_as_meant(importer: str, imported: str, allowed: bool)
     assert is_allowed(importer, imported) is allowed
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
-def test_sizes_stay_readable(module: Module) -> None:
-    too_long = []
+def test_sizes_stay_readable() -> None:
+    too_long = [line for module in modules() for line in _too_long(module)]
+    assert not too_long, "\n".join(too_long)
+
+
+def _too_long(module: Module) -> Iterator[str]:
     lines = len(module.path.read_text("utf-8").splitlines())
     if lines > MODULE_LINES:
-        too_long.append(f"{module.where}: {lines} lines, at most {MODULE_LINES}")
+        yield f"{module.where}: {lines} lines, at most {MODULE_LINES}"
     for node in ast.walk(module.tree):
         is_class = isinstance(node, ast.ClassDef)
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             length, limit = (node.end_lineno or 0) - node.lineno + 1, CLASS_LINES if is_class else FUNCTION_LINES
             if length > limit:
-                too_long.append(f"{module.where}:{node.lineno} {node.name}: {length} lines, at most {limit}")
-    assert not too_long, "\n".join(too_long)
+                yield f"{module.where}:{node.lineno} {node.name}: {length} lines, at most {limit}"
 
 
 def test_every_definition_for_others_is_documented() -> None:

@@ -65,14 +65,13 @@ class Deck:
     async def shows(self, *texts: str, deadline_s: float = 10.0) -> str:
         """Wait until all these texts are on the screen and return it."""
 
-        def all_there() -> bool:
+        def seen() -> str:
             text = self.text
             missing = [wanted for wanted in texts if wanted not in text]
             assert not missing, f"missing {missing} in\n{text}"
-            return True
+            return text
 
-        await eventually_async(all_there, deadline_s)
-        return self.text
+        return await eventually_async(seen, deadline_s)
 
     async def hides(self, text: str) -> None:
         """Wait until a text is not on the screen any more."""

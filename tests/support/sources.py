@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +18,11 @@ class Module:
 
     name: str
     path: Path
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree, read when it is first asked for: not every process of a run needs all of them."""
+        return ast.parse(self.path.read_text("utf-8"))
 
     @property
     def where(self) -> str:
@@ -43,7 +47,7 @@ def modules() -> tuple[Module, ...]:
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "flowlatch"
-        found.append(Module(name, path, ast.parse(path.read_text("utf-8"))))
+        found.append(Module(name, path))
     return tuple(found)
 
 
@@ -73,10 +77,17 @@ def _named(node: ast.AST, *, is_lazy: bool) -> Iterator[Import]:
             whole = f"{base}.{alias.name}"
             is_module = base.startswith("flowlatch") and is_package_module(whole)
             yield Import(whole if is_module else base, node.lineno, is_lazy)
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
+    elif isinstance(node, ast.Call) and _name_called(node) == "import_module" and node.args:
         argument = node.args[0]
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
             yield Import(argument.value, node.lineno, is_lazy)
+
+
+def _name_called(call: ast.Call) -> str:
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 def is_package_module(name: str) -> bool:

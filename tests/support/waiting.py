@@ -11,7 +11,9 @@ from typing import Any, TypeVar, overload
 T = TypeVar("T")
 
 DEADLINE_S = 10.0
-STEP_S = 0.02
+STEP_S, LONGEST_STEP_S = 0.01, 0.08
+STEP_GROWS = 1.3
+"""Looking at a screen costs milliseconds of a processor that the other side needs: who waits longer looks less."""
 
 
 def eventually(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what: str = "") -> T:
@@ -19,7 +21,7 @@ def eventually(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what:
 
     An AssertionError inside `condition` counts as "not yet".
     """
-    ends_at = time.monotonic() + deadline_s
+    ends_at, step_s = time.monotonic() + deadline_s, STEP_S
     value: T | None
     while True:
         try:
@@ -30,7 +32,8 @@ def eventually(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what:
             return value
         if time.monotonic() > ends_at:
             raise AssertionError(_missed(what, deadline_s, reason or repr(value)))
-        time.sleep(STEP_S)
+        time.sleep(step_s)
+        step_s = min(step_s * STEP_GROWS, LONGEST_STEP_S)
 
 
 @overload
@@ -41,7 +44,7 @@ async def eventually_async(
 async def eventually_async(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what: str = "") -> T: ...
 async def eventually_async(condition: Callable[[], Any], deadline_s: float = DEADLINE_S, what: str = "") -> Any:
     """Do as `eventually`, letting the event loop run between two looks. `condition` may be async."""
-    ends_at = time.monotonic() + deadline_s
+    ends_at, step_s = time.monotonic() + deadline_s, STEP_S
     value: Any
     while True:
         try:
@@ -54,7 +57,8 @@ async def eventually_async(condition: Callable[[], Any], deadline_s: float = DEA
             return value
         if time.monotonic() > ends_at:
             raise AssertionError(_missed(what, deadline_s, reason or repr(value)))
-        await asyncio.sleep(STEP_S)
+        await asyncio.sleep(step_s)
+        step_s = min(step_s * STEP_GROWS, LONGEST_STEP_S)
 
 
 def _missed(what: str, deadline_s: float, last: str) -> str:

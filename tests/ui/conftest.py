@@ -42,9 +42,9 @@ async def desk(
         yield Desk(deck, shared_wire, flow_id)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def yard_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for these tests, one after the other; they may end it, but leave it running."""
+    """One server for the tests of a process, one after the other; they may end it, what they made is deleted."""
     with ServerProcess(tmp_path_factory.mktemp("yard")) as server:
         yield server
 
