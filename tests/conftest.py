@@ -12,6 +12,7 @@ import pytest
 import textual._wait
 from hypothesis import HealthCheck, settings
 
+from tests.support.nursery import Nursery
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
 
@@ -72,6 +73,15 @@ def home(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = new_home()
     monkeypatch.setenv("FLOWLATCH_HOME", str(directory))
     return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """Fork the servers of this process instead of loading them anew for each."""
+    ServerProcess.nursery = Nursery()
+    yield
+    ServerProcess.nursery.close()
+    ServerProcess.nursery = None
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,12 @@ def run_id(wire: Wire, flow_id: str) -> str:
     return wire.create_run(flow_id)
 
 
+@pytest.fixture
+def as_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start servers as the command does, in an interpreter of their own: for tests of the start."""
+    monkeypatch.setattr(ServerProcess, "nursery", None)
+
+
 @dataclass(frozen=True)
 class Reply:
     """A response taken byte for byte."""

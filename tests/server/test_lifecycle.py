@@ -23,6 +23,7 @@ from flowlatch.server import logs
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("as_a_command")
 Start = Callable[..., ServerProcess]
 WAIT_S = 20.0
 

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from tests import COMPILED
+from tests.support.nursery import Child, Nursery
 from tests.support.wire import Wire
 
 START_S = 20.0
@@ -31,6 +33,9 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
 class ServerProcess:
     """One server on one data directory. `restart` keeps directory and port; as a context manager it ends by itself."""
 
+    nursery: ClassVar[Nursery | None] = None
+    """What forks the servers that need no environment of their own; None: each is a command executed anew."""
+
     def __init__(self, directory: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         """Lay everything under `directory`: `data` (token, database, lock) and `home`. `options` go to every start."""
         self.data = directory / "data"
@@ -41,7 +46,8 @@ class ServerProcess:
         self.port = 0
         self._log_path = directory / "serve.log"
         self._env = clean_environment(self.home, **(env or {}))
-        self._process: subprocess.Popen[bytes] | None = None
+        self._is_forked = not env
+        self._process: subprocess.Popen[bytes] | Child | None = None
         self._wires: list[Wire] = []
 
     def start(self, *extra: str, port: int | None = None) -> ServerProcess:
@@ -64,15 +70,18 @@ class ServerProcess:
 
     def _spawn(self, *extra: str, port: int) -> None:
         assert self._process is None, "it runs already"
-        command = [sys.executable, "-m", "flowlatch", "serve", "--port", str(port), "--data", str(self.data)]
+        arguments = ["serve", "--port", str(port), "--data", str(self.data), *self.options, *extra]
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, *self.options, *extra],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=self._env,
-            )
+            if self.nursery is not None and self._is_forked:
+                self._process = self.nursery.start(arguments, self._env, log.fileno())
+            else:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "flowlatch", *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=self._env,
+                )
 
     def _ready_line(self) -> str:
         assert self._process is not None
@@ -87,7 +96,7 @@ class ServerProcess:
         return line.decode()
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Child:
         """The running process; fails when there is none."""
         assert self._process is not None, "the server is not running"
         return self._process
