@@ -111,11 +111,11 @@ class _Forker:
     def run(self) -> None:
         """Fork until the other side goes away. Returns in each child too, where the command is what comes next."""
         while True:
-            ready, _, _ = select.select([self._link, self._woken], [], [])
+            ready, _, _ = select.select([self._link.fileno(), self._woken], [], [])
             if self._woken in ready:
                 os.read(self._woken, 4096)
                 self._reap()
-            if self._link in ready:
+            if self._link.fileno() in ready:
                 task, descriptors, _, _ = socket.recv_fds(self._link, MESSAGE_BYTES, 3)
                 if not task:
                     return self._end()
