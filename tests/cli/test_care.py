@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -149,6 +150,22 @@ def test_each_shell_gets_its_script(shell: str, mark: str, inside: Command) -> N
     assert done.code == 0
     assert mark in done.out
     assert "_FLOWLATCH_COMPLETE" in done.out
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_shows_descriptions_whole(tmp_path: Path, inside: Command) -> None:
+    script = tmp_path / "flowlatch.fish"
+    script.write_text(inside("completion", "fish").out)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ask = f"source {script}; complete -C 'flowlatch runs li'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", ask],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "list\tList flow runs, latest start first."
 
 
 def completed(words: str, home: Path) -> set[str]:

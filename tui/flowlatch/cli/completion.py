@@ -7,8 +7,6 @@ from click.shell_completion import BashComplete, FishComplete, ShellComplete, Zs
 
 from flowlatch.cli.common import Command, Common, pass_common
 
-SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-
 
 class _Bash(BashComplete):
     """Bash's script without looking for a bash: the script may be made elsewhere."""
@@ -18,16 +16,24 @@ class _Bash(BashComplete):
         return
 
 
+class _Fish(FishComplete):
+    """Fish's script, with descriptions that go on behind their first comma."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": ZshComplete, "fish": _Fish}
+
+
 @click.command("completion", cls=Command)
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @pass_common
 def command(common: Common, shell: str) -> None:
     """Print the completion script of SHELL.
 
-    bash: eval "$(flowlatch completion bash)" in ~/.bashrc, likewise zsh in ~/.zshrc; fish: flowlatch completion
-    fish > ~/.config/fish/completions/flowlatch.fish
+    bash: eval "$(flowlatch completion bash)" in ~/.bashrc, likewise zsh in ~/.zshrc, behind its compinit; fish:
+    flowlatch completion fish > ~/.config/fish/completions/flowlatch.fish
     """
     from flowlatch.cli.main import flowlatch
 
-    kind = _Bash if shell == "bash" else SHELLS[shell]
-    common.out.script(kind(flowlatch, {}, "flowlatch", "_FLOWLATCH_COMPLETE").source())
+    common.out.script(SHELLS[shell](flowlatch, {}, "flowlatch", "_FLOWLATCH_COMPLETE").source())
