@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,10 @@ from tests.support.wire import Wire
 # A Pilot looks twice for each key whether the app has come to rest, every 20 ms: that was half of all the time of the
 # tests of screens. What a key leads to is waited for by its condition anyway.
 textual._wait.SLEEP_GRANULARITY, textual._wait.SLEEP_IDLE = 0.004, 0.001
+
+# What a script starts in its background ignores SIGINT, and so would every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Half a million objects last as long as the process: modules, collected tests. To look at each for garbage again and
 # again took a fifth of all the time.
