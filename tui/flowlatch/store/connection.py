@@ -9,8 +9,9 @@ from flowlatch.store import functions
 from flowlatch.store.base import Refusal
 
 BUSY_TIMEOUT_S = 5.0
-WRITER_CACHE_KIB = 32 * 1024
-READER_CACHE_KIB = 16 * 1024
+WRITER_CACHE_KIB = 16 * 1024
+READER_CACHE_KIB = 8 * 1024
+"""Each of the reading threads has its own; what is in none of them is in the system's cache, some 2 µs a page away."""
 CHECKPOINT_PAGES = 4_000
 """Pages of 4 KiB in the write-ahead log before a commit moves them into the database."""
 LOG_KEPT_BYTES = 64 * 1024 * 1024
