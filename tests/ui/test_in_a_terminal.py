@@ -104,6 +104,7 @@ def test_a_field_at_rest_writes_nothing(server: ServerProcess) -> None:
             terminal.wait_for(sign, 40)
             while terminal.read_some(0.3):
                 pass
-            assert terminal.read_for(1.2) == b"", "a blinking cursor writes twice a second"
+            written = [terminal.read_for(1.2), terminal.read_for(1.2)]
+            assert b"" in written, "the clock moves once a minute; a blinking cursor writes twice a second"
             terminal.press("escape")
             terminal.wait_for("n New", 40)
