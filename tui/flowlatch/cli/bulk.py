@@ -23,6 +23,7 @@ from flowlatch.cli.times import stamp
 from flowlatch.cli.told import Result, exit_code_of
 from flowlatch.errors import BadInput, NotFound
 from flowlatch.model.run import FlowRun
+from flowlatch.model.versions import version_label
 from flowlatch.text import counted, one_line
 
 AT_ONCE = 8
@@ -92,7 +93,7 @@ async def _single(
         result = Result("gone", row, NotFound.exit_code, NotFound.code, one_line(error))
     else:
         if expected is None and not connection.out.as_json:
-            connection.out.line(f"read v{run.version} {run.state} ({run.flow_name} / {run.name})")
+            connection.out.line(f"read {version_label(run.version)} {run.state} ({run.flow_name} / {run.name})")
             connection.out.flush()
         result = await one(run)
     _tell_single(connection, result)
@@ -122,7 +123,7 @@ def _tell_single(connection: Connection, result: Result) -> None:
 
 def _side(state: Row, zone: tzinfo | None = None) -> str:
     """Return one side of a change; its time as on the wire, for eyes in their zone."""
-    version = f"v{state['version']} " if state["version"] is not None else ""
+    version = f"{version_label(state['version'])} " if state["version"] is not None else ""
     message = f": {state['message']}" if state["message"] else ""
     by = f", by {state['actor']}" if state["actor"] else ""
     when = state["timestamp"]
@@ -149,7 +150,10 @@ def _list(connection: Connection, runs: list[FlowRun]) -> None:
         return
     out.table(
         _RUNS,
-        [(run.state, f"{run.flow_name} / {run.name}", f"v{run.version}", _id(run.id, out.is_terminal)) for run in runs],
+        [
+            (run.state, f"{run.flow_name} / {run.name}", version_label(run.version), _id(run.id, out.is_terminal))
+            for run in runs
+        ],
     )
     counts = Counter(run.state for run in runs)
     states = ", ".join(f"{number} {state}" for state, number in counts.most_common())

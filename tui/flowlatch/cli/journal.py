@@ -9,6 +9,7 @@ import click
 
 from flowlatch.cli.common import Command, Common, pass_common
 from flowlatch.cli.output import SHORT_ID, Column, Output
+from flowlatch.model.versions import version_label
 
 if TYPE_CHECKING:
     from flowlatch.live.journal import Entry, Side
@@ -100,4 +101,4 @@ def _change(entry: Entry) -> str:
 def _side(side: Side | None) -> str:
     if side is None:
         return "-"
-    return f"v{side.version} {side.state}" if side.version is not None else side.state
+    return f"{version_label(side.version)} {side.state}" if side.version is not None else side.state

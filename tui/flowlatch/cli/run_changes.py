@@ -277,16 +277,16 @@ async def _draft(
     connection: Connection, kind: str, message: str | None, when: str | None, zone: str | None
 ) -> StateDraft:
     """Return the state that was typed; the case of a known name does not matter. Raises `BadInput`."""
-    from flowlatch.api.backend import Kind
     from flowlatch.model.state import SCHEDULED_LIKE, StateDraft, StateType
 
-    known = {str(state).lower(): str(state) for state in StateType}
-    name = known.get(kind.lower())
-    if name is None and connection.backend.capabilities.kind is not Kind.PREFECT3:
-        raise BadInput(f"TYPE {one_line(kind, 40)!r}: no state has this name; there are {' '.join(StateType)}")
-    if when is not None and name not in SCHEDULED_LIKE:
-        raise BadInput(f"--at: goes only with {', '.join(sorted(SCHEDULED_LIKE))}")
-    return StateDraft(type=name or kind, message=message, start_time=await _start(connection, when, zone))
+    names = connection.backend.capabilities.states or tuple(StateType)
+    name = {state.lower(): str(state) for state in names}.get(kind.lower())
+    if name is None:
+        raise BadInput(f"TYPE {one_line(kind, 40)!r}: no state has this name; there are {' '.join(names)}")
+    starts = {*SCHEDULED_LIKE, "AwaitingRetry"} & {*names}
+    if when is not None and name not in starts:
+        raise BadInput(f"--at: goes only with {', '.join(sorted(starts))}")
+    return StateDraft(type=name, message=message, start_time=await _start(connection, when, zone))
 
 
 async def base_of(connection: Connection, run: FlowRun, expected: int | None) -> Any:

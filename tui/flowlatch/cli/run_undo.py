@@ -8,6 +8,7 @@ import click
 
 from flowlatch.cli.common import Command, Common, pass_common
 from flowlatch.cli.run_changes import base_of, check_message, many
+from flowlatch.model.versions import version_label
 
 if TYPE_CHECKING:
     from flowlatch.cli.connect import Connection
@@ -64,7 +65,7 @@ async def _undo(connection: Connection, run: FlowRun, message: str | None, expec
         return told_change(failure(error), base, StateDraft(type="(undo)"), actor)
     before = undo_of([state for state in states if state.version <= base.version])
     if before is None:
-        why = Refused(f"flow run {run.id}: there is no state before v{base.version} to go back to")
+        why = Refused(f"flow run {run.id}: there is no state before {version_label(base.version)} to go back to")
         return told_change(why, base, StateDraft(type="(undo)"), actor)
     draft = StateDraft(
         type=before.type,

@@ -11,6 +11,7 @@ import click
 
 from flowlatch.cli.common import Command, Common, pass_common
 from flowlatch.cli.output import Column
+from flowlatch.model.versions import version_label
 from flowlatch.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class _Watcher:
             else:
                 when = stamp(state.timestamp, connection.zone) if out.is_terminal else time_text(state.timestamp)
                 by = party(state.actor, me=connection.target.actor)
-                out.table(_STATE_LINE, [(f"v{state.version}", when, state.name, by, state.message)])
+                out.table(_STATE_LINE, [(version_label(state.version), when, state.name, by, state.message)])
         out.flush()
         self.has_succeeded = states[-1].category is Category.SUCCESS
         return states[-1].is_finished

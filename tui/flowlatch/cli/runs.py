@@ -11,6 +11,7 @@ from flowlatch.cli.output import SHORT_ID, Column
 from flowlatch.cli.run_changes import cancel, create, delete, retry, set_state
 from flowlatch.cli.run_undo import undo
 from flowlatch.cli.run_watch import logs, watch
+from flowlatch.model.versions import version_label
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -184,7 +185,7 @@ def _run_cells(connection: Connection, run: FlowRun, is_short: bool) -> tuple[ob
         run.name,
         _listed(connection, run.due_at() if not run.start_time else run.start_time),
         length(took(run, connection.now())),
-        f"v{run.version}",
+        version_label(run.version),
         run.id[:SHORT_ID] if is_short else run.id,
         run.state_message,
     )
@@ -194,7 +195,7 @@ def _state_cells(connection: Connection, state: State) -> tuple[object, ...]:
     from flowlatch.live.parties import party
 
     by = party(state.actor, me=connection.target.actor)
-    return (f"v{state.version}", _listed(connection, state.timestamp), state.name, by, state.message)
+    return (version_label(state.version), _listed(connection, state.timestamp), state.name, by, state.message)
 
 
 def _task_cells(connection: Connection, task: TaskRun, now: datetime) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from flowlatch.live.create import CreateOutcome, RunCreated, RunExisted
 from flowlatch.live.desk import Cancelled, CancelOutcome, Deleted, DeleteOutcome
 from flowlatch.live.edit import Agreed, Applied, Base, Conflict, EditOutcome, Gone, NotSent, Refused, Unknown
 from flowlatch.model.state import StateDraft
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 
 REFUSED_EXIT = 1
@@ -57,9 +58,8 @@ def told_change(
             return _result("applied", row | {"mine": None})
         case Agreed(theirs=theirs):
             row |= {"theirs": side(theirs), "between": sides([theirs]), "kind": "already so"}
-            reason = (
-                f"flow run {base.run_id}: somebody else has set exactly this (v{theirs.version}); nothing was written"
-            )
+            there = version_label(theirs.version)
+            reason = f"flow run {base.run_id}: somebody else has set exactly this ({there}); nothing was written"
             return _result("conflict", row, VersionConflict.exit_code, VersionConflict.code, reason)
         case Conflict():
             return _told_conflict(outcome, row)
@@ -94,9 +94,9 @@ def _told_cancel(state: str, row: Row, base: Base) -> Result:
 def _told_conflict(conflict: Conflict, row: Row) -> Result:
     row |= {"theirs": side(conflict.theirs), "between": sides(conflict.between), "kind": str(conflict.kind)}
     base, theirs = conflict.base, conflict.theirs
-    now = f"it has v{theirs.version} {one_line(theirs.name, 40)} now"
+    now = f"it has {version_label(theirs.version)} {one_line(theirs.name, 40)} now"
     written = "it was written over a change in between" if conflict.is_written else "nothing was written"
-    reason = f"flow run {base.run_id}: v{base.version} was expected, {now} ({conflict.kind}); {written}"
+    reason = f"flow run {base.run_id}: {version_label(base.version)} was expected, {now} ({conflict.kind}); {written}"
     return _result("conflict", row, VersionConflict.exit_code, VersionConflict.code, reason)
 
 

@@ -18,6 +18,7 @@ from flowlatch.live.edit import Agreed, Applied, Base, Conflict, Gone, NotSent, 
 from flowlatch.live.parties import party
 from flowlatch.model.run import FlowRun
 from flowlatch.model.state import StateDraft
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 
 AT_ONCE = 8
@@ -184,11 +185,12 @@ def result_line(outcome: Outcome | None, *, me: str = "") -> str:
         case None:
             return ""
         case Applied(version=version, state=state):
-            return f"v{version} {one_line(state, 40)}"
+            return f"{version_label(version)} {one_line(state, 40)}"
         case Agreed(theirs=theirs):
-            return f"v{theirs.version} {one_line(theirs.name, 40)} already, set by {party(theirs.actor, me=me)}"
+            there = f"{version_label(theirs.version)} {one_line(theirs.name, 40)}"
+            return f"{there} already, set by {party(theirs.actor, me=me)}"
         case Conflict(theirs=theirs):
-            return f"v{theirs.version} {one_line(theirs.name, 40)} now, by {party(theirs.actor, me=me)}"
+            return f"{version_label(theirs.version)} {one_line(theirs.name, 40)} now, by {party(theirs.actor, me=me)}"
         case Cancelled(state=state):
             return one_line(state, 40)
         case Deleted():

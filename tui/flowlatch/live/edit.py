@@ -23,7 +23,8 @@ from flowlatch.errors import (
 )
 from flowlatch.live.parties import is_person
 from flowlatch.model.run import FlowRun, RunId
-from flowlatch.model.state import SCHEDULED_LIKE, State, StateDraft, state_type
+from flowlatch.model.state import SCHEDULED_LIKE, Category, State, StateDraft, state_type
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 
 
@@ -159,9 +160,8 @@ async def settle(backend: Backend, base: Base, draft: StateDraft) -> EditOutcome
         states = await backend.history(base.run_id, after_version=base.version)
         if not states:
             await backend.run(base.run_id)
-            return NotSent(
-                f"read back: still v{base.version}, so it was not done; submitting again asks for v{base.version}"
-            )
+            seen = version_label(base.version)
+            return NotSent(f"read back: still {seen}, so it was not done; submitting again asks for {seen}")
     except NotFound:
         return Gone()
     except BackendError as error:
@@ -283,7 +283,7 @@ def undo_of(history: list[State]) -> StateDraft | None:
     if len(history) < 2:
         return None
     before = history[-2]
-    if state_type(before.name) is None:
+    if before.category is Category.UNKNOWN:
         return None
     extra = {key: value for key, value in (before.serialized or {}).items() if key not in _NOT_TAKEN_BACK}
     return StateDraft(type=before.name, message=before.message, start_time=before.start_time, extra=extra)

@@ -30,7 +30,7 @@ async def _act(session: Session, action: str, flow: Flow, act: Callable[[], Awai
         profile=session.profile.name,
         server=session.url,
         actor=session.target.actor,
-        run=f"{flow.name} v{flow.version}",
+        run=f"{flow.name} v{flow.version}" if flow.version is not None else flow.name,
     )
     word, detail = "applied", ""
     try:

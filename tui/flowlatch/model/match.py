@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from flowlatch.model.query import RunQuery, SortKey
 from flowlatch.model.run import FlowRun
+from flowlatch.model.state import Category, names_in
 
 _MUTABLE_SORTS = frozenset({SortKey.UPDATED, SortKey.STATE, SortKey.VERSION, SortKey.DURATION, SortKey.MESSAGE})
 
@@ -39,11 +40,22 @@ def depends_on_time(query: RunQuery) -> bool:
 
 
 def _meets_state(run: FlowRun, query: RunQuery, now: datetime) -> bool:
-    if run.state in query.not_states:
+    if _is_among(run, query.not_states):
         return False
     if not query.states and not query.late:
         return True
-    return run.state in query.states or (query.late and run.late_by(now) is not None)
+    return _is_among(run, query.states) or (query.late and run.late_by(now) is not None)
+
+
+def _is_among(run: FlowRun, states: tuple[str, ...]) -> bool:
+    """True for a state that is named, and for any of a category all of whose names are: some servers have others."""
+    return run.state in states or (bool(states) and run.category in _whole(states))
+
+
+@lru_cache(64)
+def _whole(states: tuple[str, ...]) -> frozenset[Category]:
+    names = {category: names_in(category) for category in Category if category is not Category.UNKNOWN}
+    return frozenset(category for category, all_of in names.items() if set(all_of) <= {*states})
 
 
 def _meets_text(run: FlowRun, query: RunQuery) -> bool:

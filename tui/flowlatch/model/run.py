@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NewType
 
-from flowlatch.model.state import Category, State, category_of, is_finished
+from flowlatch.model.state import FINAL_CATEGORIES, Category, State, category_of, is_finished
+
+WAITING_STATES = ("Scheduled", "Retrying", "Resume", "Queued", "Late", "AwaitingRetry")
+"""Names of states in which a run is due at some time and may be late."""
 
 RunId = NewType("RunId", str)
 FlowId = NewType("FlowId", str)
@@ -115,16 +118,18 @@ class FlowRun:
     heartbeat: datetime | None = None
     raw: dict[str, Any] | None = field(default=None, repr=False)
     """The answer as the server gave it, for the raw view; None in lists."""
+    family: Category | None = None
+    """Category of the current state where the server tells it beside a name of somebody's own; None = by the name."""
 
     @property
     def category(self) -> Category:
         """Category of the current state."""
-        return category_of(self.state)
+        return self.family or category_of(self.state)
 
     @property
     def is_finished(self) -> bool:
         """True when the current state ends the run."""
-        return is_finished(self.state)
+        return self.family in FINAL_CATEGORIES if self.family else is_finished(self.state)
 
     @property
     def current(self) -> State:
@@ -137,6 +142,7 @@ class FlowRun:
             actor=self.actor,
             start_time=self.state_start_time,
             result=self.state_result,
+            family=self.family,
         )
 
     def due_at(self) -> datetime | None:
@@ -146,7 +152,9 @@ class FlowRun:
     def late_by(self, now: datetime) -> timedelta | None:
         """How long a waiting run is past its start, or None when it is not late (15 s of grace, ux.md row 8)."""
         due = self.due_at()
-        if self.state not in ("Scheduled", "Retrying", "Resume", "Queued") or due is None:
+        if self.category is not Category.SCHEDULED and self.state != "Queued":
+            return None
+        if self.state not in WAITING_STATES or due is None:
             return None
         late = now - due
         return late if late > timedelta(seconds=15) else None

@@ -52,16 +52,18 @@ class State:
     """`state_result` as JSON value; None when there is none."""
     serialized: dict[str, Any] | None = None
     """The whole state document; None unless it was asked for."""
+    family: Category | None = None
+    """The category where the server tells it beside a name of somebody's own; None = by the name."""
 
     @property
     def category(self) -> Category:
-        """The category of `name`."""
-        return category_of(self.name)
+        """The category of the state."""
+        return self.family or category_of(self.name)
 
     @property
     def is_finished(self) -> bool:
         """True when this state ends the run."""
-        return is_finished(self.name)
+        return self.family in FINAL_CATEGORIES if self.family else is_finished(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

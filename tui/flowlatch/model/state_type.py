@@ -102,6 +102,21 @@ _CATEGORIES: dict[StateType, Category] = {
     StateType.VALIDATION_FAILED: Category.FAILED,
 }
 
+_PREFECT3: dict[str, Category] = {
+    "Late": Category.SCHEDULED,
+    "AwaitingRetry": Category.SCHEDULED,
+    "AwaitingConcurrencySlot": Category.SCHEDULED,
+    "Resuming": Category.SCHEDULED,
+    "Suspended": Category.SCHEDULED,
+    "Submitting": Category.PENDING,
+    "InfrastructurePending": Category.PENDING,
+    "NotReady": Category.PENDING,
+    "Completed": Category.SUCCESS,
+    "RolledBack": Category.SUCCESS,
+    "Crashed": Category.FAILED,
+}
+"""Names of Prefect 3 that Prefect 1 does not have. Source: prefect3.md §4."""
+
 FINAL_CATEGORIES = frozenset({Category.SUCCESS, Category.FAILED, Category.CANCELLED})
 
 
@@ -116,7 +131,7 @@ def state_type(name: str) -> StateType | None:
 def category_of(name: str) -> Category:
     """Return the category of a state name, `UNKNOWN` for one never seen."""
     known = state_type(name)
-    return _CATEGORIES[known] if known else Category.UNKNOWN
+    return _CATEGORIES[known] if known else _PREFECT3.get(name, Category.UNKNOWN)
 
 
 def is_finished(name: str) -> bool:

@@ -36,25 +36,29 @@ _SHORT_LEVELS = {"WARNING": "WARN", "CRITICAL": "CRIT"}
 STYLE_NAMES = tuple(GLYPHS)
 
 
-def style_name(state: str, *, is_late: bool = False) -> str:
-    """Return what decides glyph and colour: the state's category, or `late`. Its theme variable is `$state-NAME`."""
-    return LATE if is_late else str(category_of(state))
+def style_name(state: str, *, is_late: bool = False, category: Category | None = None) -> str:
+    """Return what decides glyph and colour: the state's category, or `late`. Its theme variable is `$state-NAME`.
+
+    `category` is to be given where it is known; else it is told by the name.
+    """
+    return LATE if is_late else str(category or category_of(state))
 
 
-def glyph(state: str, *, is_late: bool = False) -> str:
+def glyph(state: str, *, is_late: bool = False, category: Category | None = None) -> str:
     """Return the glyph of a state name."""
-    return GLYPHS[style_name(state, is_late=is_late)]
+    return GLYPHS[style_name(state, is_late=is_late, category=category)]
 
 
-def state_label(state: str, *, is_late: bool = False) -> str:
+def state_label(state: str, *, is_late: bool = False, category: Category | None = None) -> str:
     """Return glyph and word, clean: `x Failed`. A late run is shown as `! Late`, whatever waiting state it is in."""
     word = "Late" if is_late else one_line(state, 40) or "(no state)"
-    return f"{glyph(state, is_late=is_late)} {word}"
+    return f"{glyph(state, is_late=is_late, category=category)} {word}"
 
 
-def state_content(state: str, *, is_late: bool = False) -> Content:
+def state_content(state: str, *, is_late: bool = False, category: Category | None = None) -> Content:
     """Return `state_label` in its theme colour, for Static and its kin."""
-    return Content.styled(state_label(state, is_late=is_late), f"$state-{style_name(state, is_late=is_late)}")
+    look = style_name(state, is_late=is_late, category=category)
+    return Content.styled(state_label(state, is_late=is_late, category=category), f"$state-{look}")
 
 
 def state_text(state: str, *, is_late: bool = False, style: str = "") -> Text:

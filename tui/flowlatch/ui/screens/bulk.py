@@ -16,6 +16,7 @@ from flowlatch.live.desk import Desk
 from flowlatch.live.edit import Conflict
 from flowlatch.live.session import Session
 from flowlatch.model.run import FlowRun, RunId
+from flowlatch.model.versions import version_label
 from flowlatch.text import counted, one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import run_title, state_label, style_name
@@ -93,6 +94,7 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
                     zone=self.session.zone,
                     now=self.session.now,
                     is_reason_required=self.session.profile.reason_required,
+                    states=self.session.capabilities.states if self.session.capabilities else (),
                 )
             if self._must_type:
                 hint = f"type {len(self.bulk.items)} to confirm"
@@ -142,8 +144,8 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
             item.base.run_id,
             (
                 (str(item.result) if self.bulk.is_started else "", LOOKS[item.result]),
-                (state_label(run.state), style_name(run.state)),
-                (f"v{item.base.version}", "muted"),
+                (state_label(run.state, category=run.category), style_name(run.state, category=run.category)),
+                (version_label(item.base.version), "muted"),
                 (run_title(run), ""),
                 (result_line(item.outcome, me=self.desk.me), ""),
             ),

@@ -14,6 +14,7 @@ from flowlatch.errors import BackendError
 from flowlatch.live.edit import Conflict
 from flowlatch.live.session import Session
 from flowlatch.model.state import State
+from flowlatch.model.versions import version_label
 from flowlatch.text import DETAIL_LIMIT, clean, one_line
 from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowScreen
@@ -66,7 +67,7 @@ class CompareScreen(FlowScreen[None]):
 
     def _show(self, base: State, theirs: State) -> None:
         lines = _lines(_document(base))
-        heads = (f"BASE v{base.version}", f"THEIRS v{theirs.version}", "YOURS (not sent)")
+        heads = (f"BASE {version_label(base.version)}", f"THEIRS {version_label(theirs.version)}", "YOURS (not sent)")
         documents = (_document(base), _document(theirs), self.conflict.draft.document())
         for name, head, document in zip(("base", "theirs", "yours"), heads, documents, strict=True):
             parts: list[Content | str | tuple[str, str]] = [(head, "bold"), "\n"]

@@ -20,6 +20,7 @@ from flowlatch.live.desk import Desk
 from flowlatch.live.edit import Agreed, Conflict, ConflictKind, EditOutcome, Gone, NotSent
 from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeKind
+from flowlatch.model.versions import next_version_label, version_label
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import fit, state_content
@@ -163,21 +164,21 @@ class ConflictScreen(FlowScreen[ConflictResult]):
     def _ways(self) -> Content:
         """Return the choices with the keys they are bound to."""
         base, theirs = self.conflict.base.version, self.conflict.theirs.version
-        apply = f"Apply mine to v{theirs} … asks again; fails again if v{theirs} moves"
+        apply = f"Apply mine to {version_label(theirs)} … asks again; fails again if {version_label(theirs)} moves"
         if not self.conflict.may_apply:
             apply = "(applying is blocked here)"
         elif not self.is_armed:
-            apply = f"(off for a moment: v{theirs} is new here)"
+            apply = f"(off for a moment: {version_label(theirs)} is new here)"
         rows: list[list[tuple[Binding, str]]] = [
-            [(keys.TAKE_THEIRS, f"Refresh: take v{theirs}, set my edit aside {self._back_again()}")],
-            [(keys.KEEP_EDITING, f"Keep editing on top of v{theirs}; nothing is sent")],
+            [(keys.TAKE_THEIRS, f"Refresh: take {version_label(theirs)}, set my edit aside {self._back_again()}")],
+            [(keys.KEEP_EDITING, f"Keep editing on top of {version_label(theirs)}; nothing is sent")],
             [(keys.APPLY_MINE, apply)],
             [
                 (keys.COMPARE, "Compare in full"),
-                (keys.HISTORY, f"History v{min(base, theirs)}-v{max(base, theirs)}"),
+                (keys.HISTORY, f"History {version_label(min(base, theirs))}-{version_label(max(base, theirs))}"),
                 (keys.COPY_REPORT, "Copy this report"),
             ],
-            [(keys.CLOSE, f"Back to the form, still based on v{base}")],
+            [(keys.CLOSE, f"Back to the form, still based on {version_label(base)}")],
         ]
         parts: list[Content | str | tuple[str, str]] = []
         for number, row in enumerate(rows):
@@ -236,10 +237,10 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         """Show newer theirs in place and disarm `a` for a moment."""
         if self.conflict.is_written:
             return
-        old, new = self.conflict.theirs.version, seen.theirs.version
+        old, new = version_label(self.conflict.theirs.version), version_label(seen.theirs.version)
         self.conflict = seen
         at = f"{self.session.now().astimezone(self.session.local_zone):%H:%M:%S}"
-        self._moved = f"v{new} arrived at {at} while this was open; below is v{new}, not v{old}"
+        self._moved = f"{new} arrived at {at} while this was open; below is {new}, not {old}"
         self._disarm()
         self._show()
 
@@ -275,11 +276,11 @@ class ConflictScreen(FlowScreen[ConflictResult]):
         conflict = self.conflict
         question = Content.assemble(
             (self.title_of_run, "bold"),
-            f"\n\nv{conflict.theirs.version} ",
+            f"\n\n{version_label(conflict.theirs.version)} ",
             state_content(conflict.theirs.name),
-            f"  →  v{conflict.theirs.version + 1} ",
+            f"  →  {next_version_label(conflict.theirs.version)} ",
             state_content(conflict.draft.type),
-            f"\n\nOnly if it is still v{conflict.theirs.version}; else this conflict comes back.",
+            f"\n\nOnly if it is still {version_label(conflict.theirs.version)}; else this conflict comes back.",
         )
         is_grave = conflict.theirs.is_finished or self.session.profile.production
         typed = typeable(conflict.base.run_name, conflict.base.run_id) if is_grave else ""

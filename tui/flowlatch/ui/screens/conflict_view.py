@@ -11,6 +11,7 @@ from textual.content import Content
 from flowlatch.live.edit import Conflict, ConflictKind
 from flowlatch.live.parties import is_person, party
 from flowlatch.model.state import State, is_finished
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui.format import clock, exact_age, fit, state_label, style_name
 
@@ -41,9 +42,9 @@ def headline(conflict: Conflict, view: View) -> Content:
     base, theirs = conflict.base, conflict.theirs
     parts: list[Part] = [
         "Your edit was based on ",
-        (f"v{base.version}", "bold"),
+        (version_label(base.version), "bold"),
         ". The server has ",
-        (f"v{theirs.version}", "bold"),
+        (version_label(theirs.version), "bold"),
         " now",
     ]
     if conflict.between and conflict.kind is not ConflictKind.OVERWROTE:
@@ -72,12 +73,12 @@ def columns(conflict: Conflict, view: View) -> Content:
     is_roomy = view.width >= 100
     yours_head = "YOURS (written)" if conflict.is_written else "YOURS (not sent)"
     heads = (
-        f"BASE v{base.version}" + (" (you saw this)" if is_roomy else ""),
-        f"THEIRS v{theirs.version}" + (" (server now)" if is_roomy else ""),
+        f"BASE {version_label(base.version)}" + (" (you saw this)" if is_roomy else ""),
+        f"THEIRS {version_label(theirs.version)}" + (" (server now)" if is_roomy else ""),
         yours_head,
     )
     rows: list[tuple[str, str, str, str]] = [
-        ("state", state_label(base.name), state_label(theirs.name), state_label(draft.type)),
+        ("state", state_label(base.name), state_label(theirs.name, category=theirs.category), state_label(draft.type)),
         ("message", _text(base.message), _text(theirs.message), _text(draft.message)),
     ]
     if base.start_time or theirs.start_time or draft.start_time:
@@ -141,9 +142,9 @@ def between_line(conflict: Conflict, view: View) -> Content:
         before = state.timestamp
         parts += [
             "   " if index else "",
-            (f"v{state.version} ", "bold"),
+            (f"{version_label(state.version)} ", "bold"),
             f"{at}{gap} ",
-            Content.styled(one_line(state.name, 30), f"$state-{style_name(state.name)}"),
+            Content.styled(one_line(state.name, 30), f"$state-{style_name(state.name, category=state.category)}"),
             f"  {one_line(state.message, 40)}" if state.message and state.message != state.name else "",
         ]
     return Content.assemble(*parts)
@@ -162,7 +163,7 @@ def _gap(seconds: float) -> str:
 def kind_words(conflict: Conflict, me: str) -> Content:
     """Return the kind of conflict in one or two sentences."""
     theirs, to = conflict.theirs, one_line(conflict.draft.type, 40)
-    now = one_line(theirs.name, 40)
+    now, there = one_line(theirs.name, 40), version_label(theirs.version)
     match conflict.kind:
         case ConflictKind.ALREADY_SO:
             words = f"It is {now} already, with another message: nothing is left to do unless your words matter."
@@ -176,12 +177,12 @@ def kind_words(conflict: Conflict, me: str) -> Content:
                 words += f"\n  {_finished(to)}"
         case ConflictKind.OLDER:
             words = (
-                f"! The server is behind what you saw (v{theirs.version}, not v{conflict.base.version}): a restored"
+                f"! The server is behind what you saw ({there}, not {version_label(conflict.base.version)}): a restored"
                 " backup, or another server. Applying is blocked; refresh and look first."
             )
         case ConflictKind.OVERWROTE:
             words = (
-                f"! Yours was written, over v{theirs.version} {now} by {party(theirs.actor, me=me)}: this server does"
+                f"! Yours was written, over {there} {now} by {party(theirs.actor, me=me)}: this server does"
                 " not lock. Decide which one is right, and set it."
             )
     return Content.styled(words, "$state-late" if words.startswith("!") else "")

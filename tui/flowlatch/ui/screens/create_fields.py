@@ -85,5 +85,5 @@ def request_content(new: NewRun | BadInput, runs: list[FlowRun]) -> Content:
         parts.append((f"(not yet: {one_line(new)})", "$muted"))
     if runs:
         parts.append(("\n\nNewest runs of this flow\n", "bold"))
-    parts += [f"{state_label(run.state):<12} {one_line(run.name, 26)}\n" for run in runs]
+    parts += [f"{state_label(run.state, category=run.category):<12} {one_line(run.name, 26)}\n" for run in runs]
     return Content.assemble(*parts)

@@ -8,6 +8,7 @@ from textual.widgets import Static
 
 from flowlatch.live.create import RunCreated, RunExisted
 from flowlatch.live.session import Session
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import clock, exact_age, stamp, state_label
@@ -61,7 +62,7 @@ class CreatedScreen(FlowModal[str]):
                 parts.append(f"\nfrom {clock(run.created, zone)} ({exact_age(run.created, now)})")
             parts.append("; its key was used before, so nothing was created and nothing changed")
         if run:
-            parts.append(f"\n{state_label(run.state)} v{run.version}")
+            parts.append(f"\n{state_label(run.state, category=run.category)} {version_label(run.version)}")
             if run.scheduled_start_time:
                 due = run.scheduled_start_time
                 parts.append(

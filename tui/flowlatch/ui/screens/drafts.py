@@ -16,6 +16,7 @@ from flowlatch.errors import BackendError, BadInput, NotFound
 from flowlatch.live.drafts import Draft, DraftKind
 from flowlatch.live.session import Session
 from flowlatch.model.params import read_object, redacted
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.format import age, stamp
@@ -90,7 +91,7 @@ class DraftsScreen(FlowScreen[None]):
 
     def _row(self, draft: Draft) -> Row:
         what = "OUTCOME UNKNOWN" if draft.is_unknown else str(draft.kind)
-        based = f"v{draft.base_version}" if draft.base_version is not None else ""
+        based = version_label(draft.base_version) if draft.base_version is not None else ""
         is_ours = self._is_ours(draft)
         where = one_line(draft.profile, 30) or ("this server" if is_ours else "another server")
         return Row(
@@ -165,7 +166,10 @@ class DraftsScreen(FlowScreen[None]):
             self.notify(f"the run could not be read: {one_line(error)}", severity="error", markup=False)
             return None
         if draft.base_version is not None and draft.base_version != run.version:
-            self.notify(f"typed on v{draft.base_version}; the run is v{run.version} now", markup=False)
+            self.notify(
+                f"typed on {version_label(draft.base_version)}; the run is {version_label(run.version)} now",
+                markup=False,
+            )
         return EditStateScreen(self.session, run, draft=draft)
 
     def action_discard(self) -> None:

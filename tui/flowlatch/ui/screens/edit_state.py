@@ -32,6 +32,7 @@ from flowlatch.model.command_line import set_state_command
 from flowlatch.model.run import FlowRun
 from flowlatch.model.schedule import StartTime
 from flowlatch.model.state import StateDraft
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui import keys
 from flowlatch.ui.editor import edit_text
@@ -95,6 +96,7 @@ class EditStateScreen(RunForm[None]):
                     zone=self.session.zone,
                     now=self.session.now,
                     is_reason_required=self.session.profile.reason_required,
+                    states=self.session.capabilities.states if self.session.capabilities else (),
                 )
                 yield Field("will do", Static(Content(""), id="will-do", markup=False), id="will-do-field")
                 yield Static(Content(""), id="banner", markup=False)
@@ -170,7 +172,9 @@ class EditStateScreen(RunForm[None]):
 
     def status_right(self) -> Content:
         """Return the version this form is based on, behind the count of problems or the mode."""
-        return Content.assemble(super().status_right(), ("   based on ", "$muted"), (f"v{self.base.version}", "bold"))
+        return Content.assemble(
+            super().status_right(), ("   based on ", "$muted"), (version_label(self.base.version), "bold")
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer one of submit, review and read back; see and take only when something changed."""
@@ -221,10 +225,13 @@ class EditStateScreen(RunForm[None]):
         match outcome:
             case Applied(version=version, is_read_back=is_read_back):
                 how = "; the answer was lost, read back" if is_read_back else ""
-                self._applied(f"v{version} {one_line(draft.type, 40)}{how}; {self.named('{undo} proposes undo')}")
+                self._applied(
+                    f"{version_label(version)} {one_line(draft.type, 40)}{how}; {self.named('{undo} proposes undo')}"
+                )
             case Agreed(theirs=theirs):
                 who = party(theirs.actor, me=self.desk.me)
-                self._applied(f"v{theirs.version} is {one_line(theirs.name, 40)} already, set by {who}; nothing to do")
+                there = f"{version_label(theirs.version)} is {one_line(theirs.name, 40)} already"
+                self._applied(f"{there}, set by {who}; nothing to do")
             case Conflict():
                 self._open_conflict(outcome)
             case Gone():
@@ -257,7 +264,7 @@ class EditStateScreen(RunForm[None]):
             case Way.KEEP_EDITING:
                 self.base = result.conflict.rebased()
                 self.theirs = None
-                self.say(f"now based on v{self.base.version}; nothing was sent")
+                self.say(f"now based on {version_label(self.base.version)}; nothing was sent")
                 self.touch()
                 self.show_all()
             case Way.BACK:
@@ -274,7 +281,8 @@ class EditStateScreen(RunForm[None]):
         self.keep_draft()
         self._is_finished = True
         self.app.notify(
-            f"took v{version}; your edit is set aside, {self.named('{drafts} brings it back')}", markup=False
+            f"took {version_label(version)}; your edit is set aside, {self.named('{drafts} brings it back')}",
+            markup=False,
         )
         self.dismiss(None)
 
@@ -286,7 +294,9 @@ class EditStateScreen(RunForm[None]):
             case Conflict():
                 self._open_conflict(seen)
             case Agreed(theirs=theirs):
-                self.say(f"v{theirs.version} is exactly what you want: {self.named('{take_change} takes it')}")
+                self.say(
+                    f"{version_label(theirs.version)} is exactly what you want: {self.named('{take_change} takes it')}"
+                )
             case Gone():
                 self.is_gone = True
                 self.show_all()

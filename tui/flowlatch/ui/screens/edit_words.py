@@ -11,6 +11,7 @@ from flowlatch.live.edit import Base, is_no_change
 from flowlatch.live.parties import party
 from flowlatch.model.run import FlowRun
 from flowlatch.model.state import Category, State, StateDraft, StateType, is_finished
+from flowlatch.model.versions import next_version_label, version_label
 from flowlatch.text import one_line
 from flowlatch.ui.format import clock, exact_age, fit, start_stamp, state_content, state_label, style_name
 from flowlatch.ui.keys import named
@@ -32,9 +33,9 @@ def will_do(
     if is_no_change(base, draft):
         return Content(f"nothing: the run is {one_line(base.state.name, 40)} already, with this message")
     arrow = Content.assemble(
-        f"v{base.version} ",
-        state_content(base.state.name),
-        f" → v{base.version + 1} ",
+        f"{version_label(base.version)} ",
+        state_content(base.state.name, category=base.state.category),
+        f" → {next_version_label(base.version)} ",
         state_content(draft.type),
         ".",
     )
@@ -95,8 +96,8 @@ def banner(
     who = f", by {party(theirs.actor, me=me)}" if theirs.actor else ""
     return Content.assemble(
         ("!! Changed meanwhile: ", "$state-late bold"),
-        f"v{theirs.version} ",
-        state_content(theirs.state),
+        f"{version_label(theirs.version)} ",
+        state_content(theirs.state, category=theirs.category),
         f"{when}{who}",
         (named("\n   exactly what you want: {take_change} takes it", keymap) if is_mine else ""),
     )
@@ -106,7 +107,12 @@ def now_line(base: Base, zone: tzinfo) -> Content:
     """Return `> Running  v7  since 13:58:04 +01`."""
     at = base.state.timestamp
     since = f"  since {clock(at, zone, seconds=True)}" if at else ""
-    return Content.assemble(state_content(base.state.name), ("  ", ""), (f"v{base.version}", "bold"), since)
+    return Content.assemble(
+        state_content(base.state.name, category=base.state.category),
+        ("  ", ""),
+        (version_label(base.version), "bold"),
+        since,
+    )
 
 
 def history_content(states: Sequence[State], zone: tzinfo, width: int, *, me: str, base_version: int = 0) -> Content:
@@ -116,9 +122,12 @@ def history_content(states: Sequence[State], zone: tzinfo, width: int, *, me: st
         at = clock(state.timestamp, zone, seconds=True) if state.timestamp else "-"
         mark = "  < base" if state.version == base_version else ""
         parts += [
-            (f"v{state.version:<3}", "$muted"),
+            (f"{version_label(state.version)} ".ljust(3), "$muted"),
             f"{at}  ",
-            Content.styled(state_label(state.name), f"$state-{style_name(state.name)}"),
+            Content.styled(
+                state_label(state.name, category=state.category),
+                f"$state-{style_name(state.name, category=state.category)}",
+            ),
             (mark, "$accent"),
             (f"\n     {fit(one_line(state.message or '-', 200), max(width - 5, 10)).rstrip()}\n", "$muted"),
             (f"     by {party(state.actor, me=me)}\n", "$faint"),

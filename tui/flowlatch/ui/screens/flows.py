@@ -75,8 +75,9 @@ class FlowsScreen(Listing[Flow]):
 
     def about(self, value: Flow) -> Content:
         """Return id, description, versions, schedule and each parameter."""
+        version = f"  v{value.version}" if value.version is not None else ""
         lines = [
-            Content.assemble((one_line(value.name, 200), "bold"), f"  v{value.version}  id {one_line(value.id, 60)}"),
+            Content.assemble((one_line(value.name, 200), "bold"), f"{version}  id {one_line(value.id, 60)}"),
             *([foreign_content(value.description, 400)] if value.description else []),
         ]
         if value.schedule:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from flowlatch.live.journal import Entry, Side
 from flowlatch.live.session import Session
 from flowlatch.model.run import RunId
+from flowlatch.model.versions import version_label
 from flowlatch.places import brief
 from flowlatch.text import counted, one_line
 from flowlatch.ui import keys
@@ -175,5 +176,5 @@ def _run_first(title: str) -> str:
 def _side(side: Side | None) -> str:
     if side is None or not side.state:
         return "-"
-    version = f"v{side.version} " if side.version is not None else ""
+    version = f"{version_label(side.version)} " if side.version is not None else ""
     return f"{version}{one_line(side.state, 20)}"

@@ -16,6 +16,7 @@ from flowlatch.live.parties import party
 from flowlatch.live.session import Session
 from flowlatch.model.change import ChangeKind
 from flowlatch.model.run import FlowRun
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui.format import run_title
 from flowlatch.ui.messages import LinkChanged, RunsChanged, WritingChanged
@@ -134,7 +135,9 @@ class RunQuestion(Question[None]):
             case Conflict(theirs=theirs):
                 who = party(theirs.actor, me=self.desk.me)
                 name = one_line(theirs.name, 40)
-                self.say(f"not done: it is v{theirs.version} {name} now, by {who}; close, look, and ask again")
+                self.say(
+                    f"not done: it is {version_label(theirs.version)} {name} now, by {who}; close, look, and ask again"
+                )
             case Refused(reason=reason):
                 self.say(f"refused: {reason}")
             case NotSent(reason=reason):

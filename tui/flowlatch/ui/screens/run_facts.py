@@ -12,6 +12,7 @@ from flowlatch.live.parties import party
 from flowlatch.model.kin import How, source_of
 from flowlatch.model.run import FlowRun
 from flowlatch.model.state import State
+from flowlatch.model.versions import version_label
 from flowlatch.text import DETAIL_LIMIT, one_line
 from flowlatch.ui.format import duration, foreign_content, run_duration_s, state_content
 from flowlatch.ui.screens.times import Times
@@ -32,7 +33,11 @@ def title(detail: RunDetail, times: Times) -> Content:
         return Content(f"run {one_line(detail.run_id, 40)}")
     late = run.late_by(times.now) is not None
     name = f"{one_line(run.flow_name, FLOW_CELLS) or '?'} / {one_line(run.name, FLOW_CELLS) or run.id[:8]}"
-    parts = [Content(name), Content(f"v{run.version}"), state_content(run.state, is_late=late)]
+    parts = [
+        Content(name),
+        Content(version_label(run.version)),
+        state_content(run.state, category=run.category, is_late=late),
+    ]
     if detail.is_gone:
         parts.insert(0, Content.styled("DELETED", "$state-late bold"))
     return Content(" · ").join(parts)
@@ -72,13 +77,15 @@ def _fact_lines(name: str, parts: Sequence[str], width: int) -> list[Content]:
 
 def _state_line(run: FlowRun, times: Times, width: int) -> Content:
     late = run.late_by(times.now)
-    parts: list[Content | str | tuple[str, str]] = [state_content(run.state, is_late=late is not None)]
+    parts: list[Content | str | tuple[str, str]] = [
+        state_content(run.state, category=run.category, is_late=late is not None)
+    ]
     if run.state_timestamp:
         parts.append(f" since {times.whole(run.state_timestamp)}")
     if late is not None:
         parts.append((f"  {duration(late)} past its start", "$state-late"))
     left = _fact("state", Content.assemble(*parts))
-    right = f"version {run.version}"
+    right = f"version {version_label(run.version).removeprefix('v')}"
     gap = width - left.cell_length - len(right)
     return Content.assemble(left, " " * gap, (right, "bold")) if gap > 0 else left
 
@@ -147,8 +154,8 @@ def _labels(run: FlowRun) -> list[str]:
 def state_detail(state: State, times: Times, *, me: str = "") -> Content:
     """Return all of one state of the history: when, who, the whole message, its result."""
     parts: list[Content | str | tuple[str, str]] = [
-        state_content(state.name),
-        f"   v{state.version}   {times.whole(state.timestamp)}   by {party(state.actor, me=me)}",
+        state_content(state.name, category=state.category),
+        f"   {version_label(state.version)}   {times.whole(state.timestamp)}   by {party(state.actor, me=me)}",
     ]
     if state.start_time:
         parts.append(f"\nstarts at {times.whole(state.start_time)}")
@@ -168,7 +175,7 @@ def related_lines(detail: RunDetail, times: Times, width: int, limit: int) -> Co
         lines.append(
             Content.assemble(
                 f" {times.short(run.due_at()):>14}  ",
-                state_content(run.state, is_late=late),
+                state_content(run.state, category=run.category, is_late=late),
                 "  ",
                 foreign_content(run.name, 60),
                 ("  " + one_line(run.state_message or ""), "$muted"),

@@ -17,6 +17,7 @@ from flowlatch.model.change import ChangeBatch
 from flowlatch.model.params import redacted
 from flowlatch.model.run import FlowRun, LogLine
 from flowlatch.model.state import State
+from flowlatch.model.versions import version_label
 from flowlatch.text import clean, one_line
 from flowlatch.ui.format import (
     duration,
@@ -153,7 +154,7 @@ def pane(row: FlowRun | None, detail: RunDetail | None, session: Session, width:
 
 
 def _title(row: FlowRun, width: int) -> Content:
-    version = f"v{row.version}"
+    version = version_label(row.version)
     return Content.assemble((fit(run_title(row), width - len(version) - 1), "bold"), " ", (version, "$muted"))
 
 
@@ -167,7 +168,9 @@ def _facts(run: FlowRun, whole: FlowRun, session: Session, width: int) -> list[C
     now, zone = session.now(), session.local_zone
     late = run.late_by(now)
     state = Content.assemble(
-        state_content(run.state, is_late=late is not None), "   ", (one_line(run.state_message or ""), "$foreground")
+        state_content(run.state, category=run.category, is_late=late is not None),
+        "   ",
+        (one_line(run.state_message or ""), "$foreground"),
     )
     lines = [_fact("state", state, width)]
     if run.state_timestamp:
@@ -220,13 +223,13 @@ def _history(detail: RunDetail, session: Session, width: int) -> list[Content]:
 
 def _state_line(state: State, session: Session, width: int) -> Content:
     at = f"{state.timestamp.astimezone(session.local_zone):%H:%M:%S}" if state.timestamp else "-"
-    word = f"{glyph(state.name)} {one_line(state.name, 18)}"
+    word = f"{glyph(state.name, category=state.category)} {one_line(state.name, 18)}"
     who = one_line(state.actor or "", 16)
     room = max(width - 15 - 12 - (len(who) + 1 if who else 0), 4)
     return Content.assemble(
-        (f"v{state.version}".ljust(5), "$muted"),
+        (version_label(state.version).ljust(5), "$muted"),
         (at.ljust(10), "$muted"),
-        (fit(word, 12), f"$state-{style_name(state.name)}"),
+        (fit(word, 12), f"$state-{style_name(state.name, category=state.category)}"),
         fit(one_line(state.message or ""), room),
         (f" {who}" if who else "", "$muted"),
     )

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from flowlatch.model.query import SortKey
 from flowlatch.model.run import FlowRun
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui.format import age, duration, fit, rough, run_duration_s, short_stamp, state_label
 
@@ -81,7 +82,7 @@ def _flow_and_run(run: FlowRun, times: Times) -> str:
 
 
 def _state(run: FlowRun, times: Times) -> str:
-    return state_label(run.state, is_late=run.late_by(times.now) is not None)
+    return state_label(run.state, category=run.category, is_late=run.late_by(times.now) is not None)
 
 
 def _message(run: FlowRun, times: Times) -> str:
@@ -100,7 +101,8 @@ COLUMNS: dict[str, Column] = {
                wide_width=15),
         Column("duration", "DUR", lambda run, times: times.duration(run), 6, is_right=True, rank=2,
                sort=SortKey.DURATION),
-        Column("version", "VER", lambda run, _: f"v{run.version}", 4, is_right=True, rank=3, sort=SortKey.VERSION),
+        Column("version", "VER", lambda run, _: version_label(run.version), 4, is_right=True, rank=3,
+               sort=SortKey.VERSION),
         Column("message", "MESSAGE", _message, 10, most=400, rank=4, sort=SortKey.MESSAGE),
         Column("flow", "FLOW", lambda run, _: one_line(run.flow_name), 12, most=30, rank=5, sort=SortKey.FLOW),
         Column("name", "RUN", lambda run, _: one_line(run.name), 12, most=30, rank=5, sort=SortKey.NAME),

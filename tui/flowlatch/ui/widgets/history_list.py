@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from flowlatch.model.state import State
+from flowlatch.model.versions import version_label
 from flowlatch.text import one_line
 from flowlatch.ui.format import duration, fit, state_label, style_name
 from flowlatch.ui.widgets.line_view import LineView, Span
@@ -61,13 +62,18 @@ class HistoryList(LineView):
         """Return version, time, gap, state, message and who."""
         state, gap = self.states[row], self._gaps[row]
         stamp = self._written(state.timestamp)
-        version = f"v{state.version}" if state.version or row == self.length - 1 else "v?"
+        version = version_label(state.version) if state.version or row == self.length - 1 else "v?"
         left = f" {fit(version, 4)} {fit(stamp, max(len(stamp), 8))}  {fit(_gap(gap), 7, right=True)}  "
-        label = fit(state_label(state.name), STATE_CELLS)
+        label = fit(state_label(state.name, category=state.category), STATE_CELLS)
         who = self._who if self.cells >= ROOM_FOR_WHO else None
         room = self.cells - len(left) - STATE_CELLS - 2 - (WHO_CELLS + 2 if who else 0)
         message = fit(one_line(state.message or "", max(room, 1)), max(room, 0))
-        spans: list[Span] = [(left, "muted"), (label, style_name(state.name)), ("  ", ""), (message, "")]
+        spans: list[Span] = [
+            (left, "muted"),
+            (label, style_name(state.name, category=state.category)),
+            ("  ", ""),
+            (message, ""),
+        ]
         if who:
             spans.append(("  " + fit(one_line(who(state.actor), 60), WHO_CELLS), "muted"))
         return spans

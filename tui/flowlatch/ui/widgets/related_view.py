@@ -86,7 +86,7 @@ class RelatedView(LineView):
         message = " · ".join(one_line(text, 200) for text in (shown.note, run.state_message) if text)
         return [
             heading,
-            (fit(state_label(run.state, is_late=shown.is_late), STATE_CELLS), look),
+            (fit(state_label(run.state, category=run.category, is_late=shown.is_late), STATE_CELLS), look),
             (f" {title}", ""),
             (f" {fit(self._whens[row], when, right=True)}  {message}", "muted"),
         ]

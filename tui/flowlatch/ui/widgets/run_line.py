@@ -73,7 +73,7 @@ class RunLine:
         for place, placed in enumerate(self.placed(width)):
             text = (" " * GAP if place else "") + cell(placed, run, self.times)
             if placed.column.name == "state" and not is_faint:
-                look = style_name(run.state, is_late=run.late_by(self.times.now) is not None)
+                look = style_name(run.state, category=run.category, is_late=run.late_by(self.times.now) is not None)
                 segments += [Segment(rest, base), Segment(text, self._style(look, is_cursor))]
                 rest = ""
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from textual.widgets import Input
 from flowlatch.errors import BadInput
 from flowlatch.model.params import check_text
 from flowlatch.model.schedule import StartTime, read_time
-from flowlatch.model.state import SCHEDULED_LIKE, State, StateDraft, StateType, state_type
+from flowlatch.model.state import SCHEDULED_LIKE, Category, State, StateDraft, StateType, category_of, state_type
 from flowlatch.text import one_line
 from flowlatch.ui.format import style_name
 from flowlatch.ui.widgets.choice import Choice, Option
@@ -33,6 +33,13 @@ GROUPS: tuple[tuple[str, tuple[StateType, ...]], ...] = (
     ("goes on", (_S.RUNNING, _S.CANCELLING, _S.SUBMITTED, _S.CLIENT_FAILED)),
 )
 """All 21 states by what they mean for the run."""
+_GROUP_OF = {
+    Category.SUCCESS: "good end",
+    Category.FAILED: "bad end",
+    Category.CANCELLED: "bad end",
+    Category.SCHEDULED: "waits",
+    Category.PENDING: "waits",
+}
 START_FORMS = "now, in 20m, tomorrow 7am …"
 SHOWN_MESSAGE = 2000
 """Characters of a message in its one-line input; the whole text is kept and edited with ctrl+e."""
@@ -40,19 +47,25 @@ SHOWN_MESSAGE = 2000
 
 def takes_start(state: str) -> bool:
     """True for the states that a start time is asked for."""
-    return state_type(state) in SCHEDULED_LIKE and state != StateType.PAUSED
+    return (state_type(state) in SCHEDULED_LIKE and state != StateType.PAUSED) or state == "AwaitingRetry"
 
 
-def _option(kind: StateType) -> Option:
-    return Option(kind, kind, f"$state-{style_name(kind)}")
+def _option(state: str) -> Option:
+    return Option(state, state, f"$state-{style_name(state)}")
 
 
-def _first() -> list[Option]:
-    return [*(_option(kind) for kind in FIRST), Option(MORE, "more…")]
+def _first(states: Sequence[str]) -> list[Option]:
+    return [*(_option(state) for state in states[: len(FIRST)] or FIRST), Option(MORE, "more…")]
 
 
-def _all() -> list[tuple[str, list[Option]]]:
-    return [(word, [_option(kind) for kind in kinds]) for word, kinds in GROUPS]
+def _all(states: Sequence[str]) -> list[tuple[str, list[Option]]]:
+    """Return all states in groups; `states` are those of a server that has others than Prefect 1."""
+    if not states:
+        return [(word, [_option(kind) for kind in kinds]) for word, kinds in GROUPS]
+    groups: dict[str, list[Option]] = {}
+    for state in states:
+        groups.setdefault(_GROUP_OF.get(category_of(state), "goes on"), []).append(_option(state))
+    return list(groups.items())
 
 
 class StateFields(Vertical):
@@ -71,9 +84,17 @@ class StateFields(Vertical):
         fields: StateFields
 
     def __init__(
-        self, *, zone: str, now: Callable[[], datetime], is_reason_required: bool = False, id: str | None = None
+        self,
+        *,
+        zone: str,
+        now: Callable[[], datetime],
+        is_reason_required: bool = False,
+        states: Sequence[str] = (),
+        id: str | None = None,
     ) -> None:
+        """`states`: names that the server takes, the likeliest first; empty = all of Prefect 1."""
         super().__init__(id=id)
+        self._states = states
         self.state = ""
         self.message = ""
         self.start_text = ""
@@ -85,7 +106,7 @@ class StateFields(Vertical):
 
     def compose(self) -> ComposeResult:
         """To, why, start."""
-        yield Field("to", Choice(_first(), id="to"), id="to-field")
+        yield Field("to", Choice(_first(self._states), id="to"), id="to-field")
         hint = "required" if self._is_reason_required else ""
         yield Field(
             "why", TextInput(placeholder="becomes the message of the state", id="why"), hint=hint, id="why-field"
@@ -97,7 +118,7 @@ class StateFields(Vertical):
         self.state, self.message, self.start_text, self.extra = state, message, start_text, extra or {}
         choice = self.query_one("#to", Choice)
         if state and state not in [option.value for option in choice.options]:
-            choice.set_options(_all())
+            choice.set_options(_all(self._states))
         choice.value = state
         self.query_one("#why", TextInput).value = one_line(message, SHOWN_MESSAGE)
         self.query_one("#start", TextInput).value = start_text
@@ -113,7 +134,7 @@ class StateFields(Vertical):
     def _to_chosen(self, message: Choice.Changed) -> None:
         message.stop()
         if message.value == MORE:
-            message.choice.set_options(_all())
+            message.choice.set_options(_all(self._states))
             message.choice.value = self.state
             return
         self.state, self.extra = message.value, {}
