@@ -35,6 +35,10 @@ class Secret:
             return "Basic " + base64.b64encode(self._value.encode()).decode()
         return "Bearer " + self._value
 
+    def text(self) -> str:
+        """Return the token in clear. To be called at the last moment, and not kept."""
+        return self._value
+
     def __repr__(self) -> str:
         return "Secret(***)"
 

@@ -72,6 +72,8 @@ class Capabilities:
     """True when the server or the profile refuses writes."""
     auth: bool = True
     """False when the server runs with --no-auth."""
+    states: tuple[str, ...] = ()
+    """Names of the states that can be set, the likeliest first; empty = those of Prefect 1 (`StateType`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,12 @@ import random
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -32,6 +32,8 @@ from flowlatch.config import Profile, Secret
 from flowlatch.errors import BadInput, ConfigError, ForeignServer, Unreachable
 from flowlatch.text import one_line
 from flowlatch.version import __version__
+
+T = TypeVar("T")
 
 CONNECT_S, READ_S, TOTAL_S = 3.0, 10.0, 15.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -118,6 +120,10 @@ class Link:
             headers["Authorization"] = self._token.header()
         return headers
 
+    def token_text(self) -> str | None:
+        """Return the token in clear, for a socket that wants it as a message; not to be kept or shown."""
+        return self._token.text() if self._token else None
+
     @property
     def where(self) -> str:
         """What is named when something goes wrong: the URL, and the proxy on the way there."""
@@ -134,17 +140,35 @@ class Link:
         self._bytes_out += bytes_out
 
     async def post(self, payload: dict[str, Any], *, is_read: bool) -> Reply:
-        """Send a GraphQL request and return the answer, whatever it says.
+        """Send a GraphQL request and return the answer, whatever it says. See `ask`."""
+        return await self.ask("POST", self.url, payload, is_read=is_read, understand=self._reply)
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        payload: Any,
+        *,
+        is_read: bool,
+        understand: Callable[[httpx.Response, bytes], T],
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """Send JSON, or nothing for None, and return what `understand` makes of the response and its unpacked body.
 
         A read is repeated up to twice, with backoff, within the total time. Raises `Unreachable` (and `AnswerLost`),
         `ForeignServer` (and `Garbled`, `TooLarge`), and `BadInput` for values that are no JSON.
         """
-        body = _encoded(payload)
+        body = b"" if payload is None else _encoded(payload)
+        given = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
+        if body:
+            given["Content-Type"] = "application/json"
         deadline = time.monotonic() + self._timeout_s
         attempts = READ_ATTEMPTS if is_read else 1
         for attempt in range(1, attempts + 1):
             try:
-                return await self._send(body, deadline - time.monotonic())
+                request = self._client.build_request(method, url, content=body, headers=given | self.headers())
+                response, content = await self._send(request, len(body), deadline - time.monotonic())
+                return understand(response, content)
             except (Unreachable, Garbled) as error:
                 wanted = error.retry_after_s if isinstance(error, Unreachable) else None
                 pause = wanted if wanted is not None else FIRST_BACKOFF_S * 2 ** (attempt - 1) * (0.5 + self._jitter())
@@ -153,13 +177,11 @@ class Link:
                 await self._sleep(pause)
         raise AssertionError("the loop returns or raises")
 
-    async def _send(self, body: bytes, timeout_s: float) -> Reply:
+    async def _send(self, request: httpx.Request, size: int, timeout_s: float) -> tuple[httpx.Response, bytes]:
         if self._is_closed:  # a screen that asks while the program ends; httpx would call it a fault of ours
             raise Unreachable(f"the connection to {self.where} is closed")
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"}
-        request = self._client.build_request("POST", self.url, content=body, headers=headers | self.headers())
         self._requests += 1
-        self._bytes_out += len(body)
+        self._bytes_out += size
         try:
             async with self._limited(max(timeout_s, 0.001)):
                 response = await self._client.send(request, stream=True)
@@ -176,7 +198,7 @@ class Link:
         except (httpx.TransportError, OSError) as error:  # httpx hands on what TLS says while reading
             raise AnswerLost(f"the answer of {self.where} was lost ({reason_of(error)})") from error
         self._note_date(response)
-        return self._reply(response, content)
+        return response, content
 
     @asynccontextmanager
     async def _limited(self, timeout_s: float) -> AsyncIterator[None]:
@@ -220,9 +242,7 @@ class Link:
         beginning = one_line(content[:400].decode("utf-8", "replace"), 80)
         message += f": {beginning}" if beginning else ""
         if status == 429:
-            limited = Unreachable(message)
-            limited.retry_after_s = retry_after_s(response.headers.get("retry-after", ""), datetime.now(UTC))
-            raise limited
+            raise limited(message, response)
         raise Garbled(message) if status >= 500 or status < 300 else ForeignServer(message)
 
     def _note_date(self, response: httpx.Response) -> None:
@@ -246,6 +266,13 @@ class Link:
         for ended in under_way.values():
             await ended.wait()
         await self._client.aclose()
+
+
+def limited(message: str, response: httpx.Response) -> Unreachable:
+    """Return the error for a 429, with the time that the server asks to wait."""
+    error = Unreachable(message)
+    error.retry_after_s = retry_after_s(response.headers.get("retry-after", ""), datetime.now(UTC))
+    return error
 
 
 def actor_header(actor: str) -> str:

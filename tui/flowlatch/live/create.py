@@ -149,10 +149,8 @@ def key_life(capabilities: Capabilities | None) -> str:
     window = capabilities.idempotency_window if capabilities else None
     if window is not None:
         return f"a repeat within {_span(window)} returns the same run instead of a new one"
-    if capabilities is not None and capabilities.kind is Kind.PREFECT1:
+    if capabilities is not None and capabilities.kind is not Kind.FLOWLATCH:
         return "a repeat with this key returns the same run for ever; keys do not expire on this server"
-    if capabilities is not None and capabilities.kind is Kind.PREFECT3:
-        return "a repeat with this key returns the same run; this server does not say for how long"
     return "a repeat with this key returns the same run instead of a new one"
 
 
