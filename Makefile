@@ -19,10 +19,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 help:
 	@echo "make demo         the dashboard with sample flows that move by themselves"
 	@echo "make run          the dashboard on your own embedded server"
-	@echo "make test         all tests but the compat suite (T=tests/store for a part)"
+	@echo "make test         all tests but those that need a real Prefect (T=tests/store for a part)"
 	@echo "make long         the loops that end processes, in full length"
 	@echo "make lint types layers   style, static types, who imports whom"
-	@echo "make compat       the real Prefect 1 client, command line and agent against our server"
+	@echo "make compat       the real Prefect 1 client and agent against our server, ours against a real Prefect 3"
 	@echo "make bench        start-up, server and terminal figures on this machine"
 	@echo "make screenshots  draw every screen into screenshots/ again"
 	@echo "make walkthrough  record the README's walkthrough again"
@@ -57,7 +57,7 @@ layers: $(VENV)/.dev
 	$(BIN)/pytest -q tests/test_layers.py tests/test_foreign_text.py
 
 compat: $(VENV)/.dev
-	$(BIN)/pytest -m compat tests/compat
+	$(BIN)/pytest -m compat tests/compat tests/prefect3
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.startup
@@ -81,9 +81,11 @@ lock: $(VENV)/.dev
 	cd tests/compat && $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate \
 		--python-version 3.11 --only-binary :all: --custom-compile-command "make lock" requirements.in \
 		--output-file requirements.lock
+	cd tests/prefect3 && $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
+		--no-annotate --python-version 3.11 --custom-compile-command "make lock" requirements.in --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .compat-venv build dist
+	rm -rf $(VENV) .compat-venv .prefect3-venv build dist
 
 $(BIN)/python:
 	@python=$$(./.ci/python $(PYTHON)) && echo "environment: $(VENV) with $$python" && "$$python" -m venv $(VENV)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from flowlatch.api.embedded import find_or_start
 from flowlatch.api.opener import open_backend
 from flowlatch.config import Settings, places, resolve
 from flowlatch.discovery import ServerInfo, is_running, read_server_file
-from flowlatch.errors import ConfigError, ForeignServer, Unreachable
+from flowlatch.errors import ConfigError, Unreachable
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually
 
@@ -95,10 +94,3 @@ def test_a_directory_that_cannot_be_used_is_refused(data: Path) -> None:
     with pytest.raises(ConfigError, match="data directory"):
         asyncio.run(find_or_start(data))
     data.unlink()
-
-
-async def test_prefect_3_is_refused_in_one_line() -> None:
-    target = resolve(Settings(), server="http://127.0.0.1:4200/api")
-    target = type(target)(replace(target.profile, kind="prefect3"), None, "me")
-    with pytest.raises(ForeignServer, match="Prefect 3"):
-        await open_backend(target)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.compat.prefect1 import Agent, CannotInstall, Prefect1, install
+from tests.compat.prefect1 import Agent, Prefect1, install
+from tests.support.foreign_env import CannotInstall
 from tests.support.server import ServerProcess
-from tests.support.sources import ROOT
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
 
@@ -30,12 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def client_python() -> Path:
     """The Python of an environment with the real client."""
-    with (ROOT / ".compat-venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            return install()
-        except CannotInstall as error:
-            pytest.skip(f"the Prefect 1 client DID NOT RUN against our server: {error}")
+    try:
+        return install()
+    except CannotInstall as error:
+        pytest.skip(f"the Prefect 1 client DID NOT RUN against our server: {error}")
 
 
 @pytest.fixture(scope="session")

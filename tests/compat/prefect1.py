@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,42 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support import foreign_env
+from tests.support.foreign_env import CannotInstall
 from tests.support.server import ServerProcess
-from tests.support.sources import ROOT
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / "programs"
-VENV = ROOT / ".compat-venv"
 LOCK = HERE / "requirements.lock"
-INSTALL_S, CALL_S = 600.0, 60.0
-
-
-class CannotInstall(Exception):
-    """The client's environment cannot be made here; the message says why."""
+CALL_S = 60.0
 
 
 def install() -> Path:
-    """Make `.compat-venv` from the hash lock unless it is there, and return its Python. Raises `CannotInstall`."""
-    python, stamp = VENV / "bin" / "python", VENV / "flowlatch-lock"
-    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
-        return python
+    """Make `.compat-venv` unless it is there, and return its Python. Raises `CannotInstall`."""
     base = shutil.which("python3.11")
     if base is None:
         raise CannotInstall("prefect 1.4.1 needs Python 3.11 and there is no python3.11 on the path")
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-    steps = [
-        [base, "-m", "venv", "--clear", str(VENV)],
-        [*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK)],
-        [str(python), "-W", "ignore", "-c", "import prefect"],
-    ]
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise CannotInstall(f"{' '.join(step[:4])} …: {last}")
-    stamp.write_text(wanted, "utf-8")
-    return python
+    return foreign_env.install(".compat-venv", LOCK, base, "prefect")
 
 
 class Prefect1:

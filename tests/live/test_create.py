@@ -147,7 +147,7 @@ def test_automatic_keys_differ() -> None:
         (Capabilities(kind=Kind.FLOWLATCH, idempotency_window=timedelta(seconds=3)), "within 3 s"),
         (Capabilities(kind=Kind.FLOWLATCH, idempotency_window=timedelta(minutes=90)), "within 90 min"),
         (Capabilities(kind=Kind.PREFECT1), "do not expire"),
-        (Capabilities(kind=Kind.PREFECT3), "does not say for how long"),
+        (Capabilities(kind=Kind.PREFECT3), "do not expire"),
         (None, "the same run instead of a new one"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from textual import events
 from textual.message import Message
@@ -19,7 +19,6 @@ from flowlatch.config import load_settings, resolve
 from flowlatch.profile import checked_profile
 from flowlatch.secret import Secret
 from flowlatch.ui.app import FlowlatchApp
-from tests.support.server import ServerProcess
 from tests.support.stage import screen_text
 from tests.support.waiting import eventually_async
 
@@ -85,9 +84,20 @@ class Deck:
         return self.app.screen
 
 
+class Server(Protocol):
+    """What a dashboard needs to know of a server."""
+
+    url: str
+
+    @property
+    def token(self) -> str | None:
+        """What it wants in a request."""
+        ...
+
+
 @asynccontextmanager
 async def dashboard(
-    server: ServerProcess,
+    server: Server,
     *,
     size: tuple[int, int] = SMALL,
     read_only: bool = False,

@@ -122,7 +122,7 @@ def history_content(states: Sequence[State], zone: tzinfo, width: int, *, me: st
         at = clock(state.timestamp, zone, seconds=True) if state.timestamp else "-"
         mark = "  < base" if state.version == base_version else ""
         parts += [
-            (f"{version_label(state.version)} ".ljust(3), "$muted"),
+            (f"{version_label(state.version)} ".ljust(4), "$muted"),
             f"{at}  ",
             Content.styled(
                 state_label(state.name, category=state.category),
