@@ -148,7 +148,7 @@ async def test_what_slipped_in_between_is_told_after_the_fact(
     monkeypatch.setattr(backend, "_at", look_and_be_late)
     watching = asyncio.create_task(_watch(backend.watch()))
     if listening:
-        await eventually_async(lambda: backend._heard.is_listening)
+        await eventually_async(lambda: backend._heard.listeners)
     else:
         watching.cancel()
     with pytest.raises(VersionConflict) as caught:
@@ -377,7 +377,7 @@ async def test_changes_are_seen_as_they_come(has_events: bool, python: Path, pre
             assert change.state == "Scheduled"
             await asyncio.to_thread(prefect3.set_state, run_id, "RUNNING", "Step 1")
             assert (await _about(stream, run_id)).state == "Step 1"
-        assert backend._heard.is_listening is False
+        assert backend._heard.listeners == 0
         await backend.aclose()
 
 

@@ -92,9 +92,9 @@ async def _heard(
         )
     except (WebSocketException, OSError, TimeoutError) as error:
         raise NoEvents from error
+    heard.listeners += 1
     try:
         await _greet(socket, token(), now())
-        heard.is_listening = True
         loop = asyncio.get_running_loop()
         reload_at = loop.time() + RELOAD_S
         yield ChangeBatch(cursor=now().isoformat(), resync=True)  # what came between page and socket
@@ -110,7 +110,7 @@ async def _heard(
     except WebSocketException as error:
         raise Unreachable(f"{link.where}: the live connection failed ({reason_of(error)})") from error
     finally:
-        heard.is_listening = False
+        heard.listeners -= 1
         await socket.close()
 
 

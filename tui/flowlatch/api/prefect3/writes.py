@@ -82,8 +82,8 @@ class Heard:
     def __init__(self) -> None:
         self._follows: OrderedDict[str, str | None] = OrderedDict()
         self._news = asyncio.Event()
-        self.is_listening = False
-        """True while events arrive: only then is it worth waiting for one."""
+        self.listeners = 0
+        """Sockets that events arrive by: only where there is one it is worth waiting for an event."""
 
     def note(self, state_id: str, follows: str | None) -> None:
         """Keep what an event told."""
@@ -96,7 +96,7 @@ class Heard:
     async def replaced(self, state_id: str) -> str | None:
         """Return the id of the state that one replaced; None when no event told it in time."""
         try:
-            async with asyncio.timeout(EVENT_S if self.is_listening else 0):
+            async with asyncio.timeout(EVENT_S if self.listeners else 0):
                 while state_id not in self._follows:
                     await self._news.wait()
         except TimeoutError:
