@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from tests import COMPILED
 from tests.support.nursery import Child, Nursery
 from tests.support.wire import Wire
 
@@ -27,7 +26,7 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """Return this process's environment with FLOWLATCH_HOME in `home` and no other setting of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWLATCH_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return {**kept, "PYTHONPYCACHEPREFIX": str(COMPILED), "FLOWLATCH_HOME": str(home), **more}
+    return {**kept, "FLOWLATCH_HOME": str(home), **more}
 
 
 class ServerProcess:
