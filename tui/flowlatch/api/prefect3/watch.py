@@ -116,11 +116,13 @@ async def _heard(
 
 async def _greet(socket: Any, token: str | None, now: datetime) -> None:
     """Say who we are and what we want. Raises `NoEvents` when the server does not take it."""
+    from websockets.exceptions import WebSocketException
+
     await socket.send(json.dumps({"type": "auth", "token": token}))
     try:
         async with asyncio.timeout(CONNECT_S):
             answer = json.loads(await socket.recv())
-    except Exception as error:
+    except (WebSocketException, OSError, TimeoutError, ValueError) as error:
         raise NoEvents from error
     if not isinstance(answer, dict) or answer.get("type") != "auth_success":
         raise NoEvents

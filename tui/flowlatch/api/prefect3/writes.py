@@ -35,7 +35,6 @@ PAUSES_S = (0.3, 1.0, 2.5)
 EVENT_S = 2.0
 """How long the event of our own change is waited for, where events are heard."""
 EVENTS_KEPT = 2_000
-NO_VERSIONS = "Prefect 3 does not have this"
 
 TYPES: dict[str, str] = {
     "Scheduled": "SCHEDULED",
@@ -300,7 +299,7 @@ class Prefect3Writes(Prefect3Reads):
 
     async def archive_flow(self, flow_id: FlowId) -> None:
         """Refuse: there is no archive."""
-        raise Rejected(f"archive: {NO_VERSIONS}; pause the deployment instead", "BAD_USER_INPUT")
+        raise Rejected("archive: Prefect 3 does not have this; pause the deployment instead", "BAD_USER_INPUT")
 
     async def set_schedule_active(self, flow_id: FlowId, active: bool) -> None:
         """Pause a deployment, or let its schedules make runs again."""
