@@ -12,13 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 from flowlatch.api import convert, documents, graphql_flows
-from flowlatch.api.backend import Capabilities, Kind, Locking, Traffic
+from flowlatch.api.backend import Capabilities, Kind, Locking
 from flowlatch.api.call import Caller
+from flowlatch.api.connection import Connection
 from flowlatch.api.documents import Dialect
 from flowlatch.api.filters import Where
 from flowlatch.api.graphql_writes import GraphQLWrites
 from flowlatch.api.http import Link
-from flowlatch.api.pace import Pace
 from flowlatch.api.watch import POLL_LIMIT, UpdatedPoll, changes, polled_by_updated
 from flowlatch.config import Profile
 from flowlatch.errors import ForeignServer, ReadOnly, Rejected
@@ -27,7 +27,7 @@ from flowlatch.model.run import FlowId, FlowRun, RunId
 from flowlatch.text import one_line
 
 
-class GraphQLBackend(GraphQLWrites):
+class GraphQLBackend(Connection, GraphQLWrites):
     """A connection to one server of the GraphQL contract; keeps `backend.Backend`."""
 
     def __init__(
@@ -38,25 +38,8 @@ class GraphQLBackend(GraphQLWrites):
         has_auth: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        super().__init__(Caller(link), sleep=sleep)
-        self.url = link.url
-        self._link = link
-        self._profile = profile
-        self._has_auth = has_auth
-        self._capabilities: Capabilities | None = None
-        self._pace = Pace(profile.poll_s, sleep=sleep)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What `connect` found."""
-        if self._capabilities is None:
-            raise RuntimeError("connect first")
-        return self._capabilities
-
-    @property
-    def traffic(self) -> Traffic:
-        """Requests and bytes since it was opened."""
-        return self._link.traffic
+        Connection.__init__(self, profile, link, has_auth=has_auth, sleep=sleep)
+        GraphQLWrites.__init__(self, Caller(link), sleep=sleep)
 
     async def connect(self) -> Capabilities:
         """Probe the server. `/graphql` is tried when the URL has no path and something else answers there."""
@@ -133,10 +116,6 @@ class GraphQLBackend(GraphQLWrites):
         poll = UpdatedPoll(self._updated_runs, since=since, ids=ids, now=self._now)
         return polled_by_updated(poll, self._pace)
 
-    def rest(self, is_resting: bool) -> None:
-        """Poll seldom while nobody looks, and soon when somebody does again. Pushed changes come all the same."""
-        self._pace.rest(is_resting)
-
     async def _updated_runs(self, where: Where) -> list[FlowRun]:
         variables = {"where": where, "order_by": [{"updated": "asc"}], "limit": POLL_LIMIT, "offset": 0}
         answer = await self._call.read(self._dialect.page, variables)
@@ -160,10 +139,6 @@ class GraphQLBackend(GraphQLWrites):
         if self._is_read_only and not is_read:
             raise ReadOnly("this connection is read-only; nothing was sent")
         return (await self._call.any(document, variables, is_read=is_read)).data
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._link.aclose()
 
 
 def _may_change(document: str) -> bool:

@@ -152,9 +152,7 @@ class FlowRun:
     def late_by(self, now: datetime) -> timedelta | None:
         """How long a waiting run is past its start, or None when it is not late (15 s of grace, ux.md row 8)."""
         due = self.due_at()
-        if self.category is not Category.SCHEDULED and self.state != "Queued":
-            return None
-        if self.state not in WAITING_STATES or due is None:
+        if self.state not in WAITING_STATES or self.family is Category.RUNNING or due is None:
             return None
         late = now - due
         return late if late > timedelta(seconds=15) else None

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from flowlatch.api.backend import Capabilities, Kind, Locking, Traffic
+from flowlatch.api.backend import Capabilities, Kind, Locking
+from flowlatch.api.connection import Connection
 from flowlatch.api.http import Link
-from flowlatch.api.pace import Pace
 from flowlatch.api.prefect3 import watch
 from flowlatch.api.prefect3.call import RestCaller
 from flowlatch.api.prefect3.writes import SETTABLE, Prefect3Writes
@@ -20,7 +20,7 @@ from flowlatch.model.run import FlowRun, RunId
 POLL_ROWS = 400
 
 
-class Prefect3Backend(Prefect3Writes):
+class Prefect3Backend(Connection, Prefect3Writes):
     """A connection to one Prefect 3 server, by the address of its API."""
 
     def __init__(
@@ -31,25 +31,8 @@ class Prefect3Backend(Prefect3Writes):
         has_auth: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        super().__init__(RestCaller(link), sleep=sleep)
-        self.url = link.url
-        self._link = link
-        self._profile = profile
-        self._has_auth = has_auth
-        self._capabilities: Capabilities | None = None
-        self._pace = Pace(profile.poll_s, sleep=sleep)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What `connect` found."""
-        if self._capabilities is None:
-            raise RuntimeError("connect first")
-        return self._capabilities
-
-    @property
-    def traffic(self) -> Traffic:
-        """Requests and bytes since it was opened."""
-        return self._link.traffic
+        Connection.__init__(self, profile, link, has_auth=has_auth, sleep=sleep)
+        Prefect3Writes.__init__(self, RestCaller(link), sleep=sleep)
 
     async def connect(self) -> Capabilities:
         """Probe the server; `/api` is put behind an address without a path."""
@@ -92,14 +75,6 @@ class Prefect3Backend(Prefect3Writes):
     async def _fetched(self, body: dict[str, Any], sort: str) -> list[FlowRun]:
         return (await self._slice(body, sort, 0, POLL_ROWS))[0]
 
-    def rest(self, is_resting: bool) -> None:
-        """Poll seldom while nobody looks, and soon when somebody does again."""
-        self._pace.rest(is_resting)
-
     async def graphql(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Refuse: the server has no GraphQL."""
         raise Rejected("Prefect 3 servers do not speak GraphQL", "BAD_USER_INPUT")
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._link.aclose()
