@@ -45,18 +45,19 @@ def open_list(server: ServerProcess, **options: object) -> Terminal:
     return terminal
 
 
+def middle(terminal: Terminal) -> list[str]:
+    """Return the lines between those that have clocks and counters."""
+    return terminal.lines[4:-3]
+
+
 def turn(terminal: Terminal, key: str) -> str:
     """Press a key that opens or closes something, and return the screen once that is seen and quiet.
 
     Were the next key sent before, it would go to the screen below.
     """
-
-    def middle() -> list[str]:
-        return terminal.lines[4:-3]  # what stands around it has clocks and counters
-
-    before = middle()
+    before = middle(terminal)
     terminal.press(key)
-    terminal.wait_for(lambda text: middle() != before and LOADING not in text, START_S)
+    terminal.wait_for(lambda text: middle(terminal) != before and LOADING not in text, START_S)
     return settle(terminal)
 
 
@@ -65,7 +66,10 @@ def command(terminal: Terminal, words: str) -> str:
     turn(terminal, ":")
     terminal.write(words)
     terminal.wait_for(words, START_S)
-    return turn(terminal, "enter")
+    turn(terminal, "enter")
+    # the first frame of a list may be its bare lines; an empty one says so below them
+    terminal.wait_for(lambda _: any(map(str.isalnum, "".join(terminal.lines[2:-2]))), START_S)
+    return settle(terminal)
 
 
 def walk_every_screen(terminal: Terminal) -> dict[str, str]:

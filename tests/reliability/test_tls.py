@@ -24,6 +24,7 @@ from tests.support.dashboard import dashboard
 from tests.support.faults import FaultyServer
 from tests.support.server import ServerProcess
 from tests.support.stage import style_of
+from tests.support.waiting import eventually_async
 
 HERE = "127.0.0.1"
 
@@ -48,6 +49,24 @@ async def test_a_private_authority_is_trusted_by_its_file_alone(
             await asked(shared_server, front.url, by=by)
         assert "certificate not trusted: unable to get local issuer certificate; see ca_file" in str(caught.value)
         assert isinstance(caught.value, NoPush) is (by == "websocket")
+
+
+async def test_a_request_cancelled_while_it_connects_leaves_nothing_open(
+    shared_server: ServerProcess, authority: Authority
+) -> None:
+    async with before(shared_server, authority.server(HERE)) as front:
+        await asked(shared_server, front.url, by="http", ca_file=str(authority.ca_file))
+        at_rest = len(os.listdir("/proc/self/fd"))
+        for turns in range(60):
+            profile = checked_profile({"name": "test", "url": front.url, "ca_file": str(authority.ca_file)})
+            link = Link(profile, front.url)
+            request = asyncio.create_task(link.post({"query": "{ hello }"}, is_read=True))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            request.cancel()
+            await asyncio.wait([request])
+            await link.aclose()
+        await eventually_async(lambda: len(os.listdir("/proc/self/fd")) <= at_rest, what="all connections are closed")
 
 
 @pytest.mark.parametrize("by", ANSWERS)
