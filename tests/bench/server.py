@@ -24,6 +24,7 @@ from flowlatch.server.execute import prepare
 from flowlatch.server.plan import Values
 from flowlatch.server.selection import root_plan
 from flowlatch.store.connection import connect_reader
+from flowlatch.store.spelling import SQLITE
 from flowlatch.store.sqlite import FILE_NAME
 from tests.bench.fill import fill
 from tests.bench.load import Ask, Place, Question
@@ -131,7 +132,7 @@ def against_statement(server: ServerProcess) -> list[Figure]:
     """Return the time of a page over HTTP against its bare statement, in turns on the same file."""
     asked_once = prepare(PAGE, {}, None)
     values = Values()
-    statement = compile_plan(root_plan(asked_once.request, asked_once.fields[0], values)).sql
+    statement = compile_plan(root_plan(asked_once.request, asked_once.fields[0], values), SQLITE).sql
     parameters = {**values.parameters(), NOW: datetime.now(UTC).isoformat()}
     place, connection = Place(server.url, server.headers), connect_reader(server.data / FILE_NAME)
     over_http: list[float] = []

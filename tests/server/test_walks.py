@@ -24,6 +24,7 @@ from flowlatch.server.plan import (
 from flowlatch.server.relations import TABLES
 from flowlatch.server.sql import Row
 from flowlatch.server.walks import branches, counted_places, walked_places
+from flowlatch.store.spelling import SQLITE
 from tests.store.world import World
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
@@ -115,6 +116,7 @@ def plan_of(where: dict[str, Any]) -> tuple[ListArguments, Values]:
     return ListArguments(condition(TABLES["flow_run"], where, values), keys, limit=values.add(200)), values
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "where",
     [in_states("Failed", "Running"), {**in_states("Failed", "Running"), **EARLY}, {"labels": {"_contains": ["wa"]}}],
@@ -122,7 +124,7 @@ def plan_of(where: dict[str, Any]) -> tuple[ListArguments, Values]:
 )
 def test_no_page_of_these_sorts_or_scans_all_runs(shared_server: ServerProcess, where: dict[str, Any]) -> None:
     arguments, values = plan_of(where)
-    walked = walked_places(Row(TABLES["flow_run"]), arguments)
+    walked = walked_places(Row(TABLES["flow_run"], SQLITE), arguments)
     assert walked is not None
     connection = sqlite3.connect(f"file:{shared_server.data}/flowlatch.db?mode=ro", uri=True)
     try:
@@ -144,12 +146,13 @@ LATE = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("where", [LATE, {"labels": {"_contains": ["wa"]}}], ids=["late", "label"])
 def test_no_count_of_these_walks_all_runs_up_to_its_limit(shared_server: ServerProcess, where: dict[str, Any]) -> None:
     values = Values()
     counted = AggregateFields("aggregate", (Counted("count"),))
     arguments = ListArguments(condition(TABLES["flow_run"], where, values), (), limit=values.add(10_000))
-    statement = compile_plan(RootAggregate("flow_run", Aggregate("all", "", arguments, (counted,))))
+    statement = compile_plan(RootAggregate("flow_run", Aggregate("all", "", arguments, (counted,))), SQLITE)
     connection = sqlite3.connect(f"file:{shared_server.data}/flowlatch.db?mode=ro", uri=True)
     try:
         steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", values.parameters())]
@@ -159,11 +162,12 @@ def test_no_count_of_these_walks_all_runs_up_to_its_limit(shared_server: ServerP
     assert any(step.startswith("SEARCH flow_run") for step in steps), steps
 
 
+@pytest.mark.sqlite
 def test_what_has_no_branches() -> None:
     for where in ({}, {"name": {"_eq": "x"}}, {"_or": [{"state": {"_eq": "x"}}, {"name": {"_eq": "x"}}]}):
         assert branches(plan_of(where)[0].where) is None
     for where in ({"state": {"_eq": "x"}}, in_states("x")):
-        assert walked_places(Row(TABLES["flow_run"]), plan_of(where)[0]) is None
+        assert walked_places(Row(TABLES["flow_run"], SQLITE), plan_of(where)[0]) is None
 
 
 # ---- free text -----------------------------------------------------------------------------------------------------
@@ -193,6 +197,7 @@ async def told(tmp_path: Path) -> Any:
     await world.store.close()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("different", [1, 3, 20_000])
 @pytest.mark.parametrize(
     "text", ["refused", "REFUSED", "all", "done_", "%", "größe", "VERWEIGERT", "x", "report", "no"]
@@ -213,14 +218,15 @@ async def test_free_text_finds_what_a_look_at_every_row_finds(
     ):
         arguments, values = plan_of(where)
         walked, counted = (
-            walked_places(Row(TABLES["flow_run"]), arguments),
-            counted_places(Row(TABLES["flow_run"]), arguments),
+            walked_places(Row(TABLES["flow_run"], SQLITE), arguments),
+            counted_places(Row(TABLES["flow_run"], SQLITE), arguments),
         )
         meant = [row["seq"] for row in every if any(text.lower() in (row[name] or "").lower() for name in columns)]
         assert [row["seq"] for row in await told.rows(str(walked), **values.parameters())] == meant
         assert sorted(row["seq"] for row in await told.rows(str(counted), **values.parameters())) == sorted(meant)
 
 
+@pytest.mark.sqlite
 def test_text_beside_what_no_index_knows_is_looked_for_row_by_row() -> None:
     for where in (
         {"_or": [{"state_message": has("x")}, {"version": {"_eq": 1}}]},
@@ -228,12 +234,13 @@ def test_text_beside_what_no_index_knows_is_looked_for_row_by_row() -> None:
         {"state_message": {"_nilike": "%x%"}},
         {"_or": [{"name": has("x")}, {"flow": {"name": has("x")}}]},
     ):
-        assert walked_places(Row(TABLES["flow_run"]), plan_of(where)[0]) is None
+        assert walked_places(Row(TABLES["flow_run"], SQLITE), plan_of(where)[0]) is None
 
 
+@pytest.mark.sqlite
 async def test_no_text_makes_the_database_look_at_rows_of_runs(told: World) -> None:
     arguments, values = plan_of(anywhere("refused"))
-    walked = walked_places(Row(TABLES["flow_run"]), arguments)
+    walked = walked_places(Row(TABLES["flow_run"], SQLITE), arguments)
     plan = await told.rows(f"EXPLAIN QUERY PLAN {walked}", **values.parameters())
     steps = [row["detail"] for row in plan if "flow_run_" in row["detail"]]
     by_index = ("COVERING INDEX", "INTEGER PRIMARY KEY", "flow_run_name", "flow_run_long_message")

@@ -10,6 +10,7 @@ from functools import partial
 
 from flowlatch.store.base import Refusal, Store
 from flowlatch.store.operations import care, schedules
+from flowlatch.store.session import OutcomeUnknown
 
 AT_ONCE = 100
 """Runs that one transaction of care looks at: requests wait for it in the same queue."""
@@ -78,6 +79,6 @@ async def _repeat(every_s: float, work: Callable[[], Awaitable[int]], what: str)
             done = await work()
             if done:
                 logger.info("%s: %d", what, done)
-        except Refusal as refusal:
-            logger.warning("%s: not now: %s", what, refusal.message)
+        except (Refusal, OutcomeUnknown) as problem:
+            logger.warning("%s: not now: %s", what, problem)
         await asyncio.sleep(every_s)

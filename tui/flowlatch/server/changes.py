@@ -114,5 +114,5 @@ async def _rows(service: Service, request: Request, part: Field, ids: list[str])
     assert isinstance(plan, RootList)
     place = values.add(orjson.dumps(ids).decode())
     listed = RootList("flow_run", ListArguments(Compare("id", "_in", place)), (Leaf(_ID, "id"), *plan.selection))
-    rows = [orjson.loads(text) for text in await service.rows(compile_plan(listed), values)]
+    rows = [orjson.loads(text) for text in await service.rows(compile_plan(listed, service.store.spelling), values)]
     return {row.pop(_ID): row for row in rows}

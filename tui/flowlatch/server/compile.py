@@ -36,9 +36,8 @@ from flowlatch.server.relations import CURRENT_STATE, RELATIONS, TABLES, Relatio
 from flowlatch.server.sql import Row, Select, operand, some
 from flowlatch.server.walks import counted_places, walked_places
 from flowlatch.store.schema import idempotency, state_count
+from flowlatch.store.spelling import Spelling
 
-_PAIRS = 60
-"""Members of one json_object: SQLite takes 127 arguments."""
 NOW = "now"
 """The parameter that every statement is given: the server's time as stored text."""
 
@@ -55,9 +54,9 @@ class Statement:
 
 
 @lru_cache(maxsize=1024)
-def compile_plan(plan: Root) -> Statement:
-    """Return the statement of a plan."""
-    row = Row(TABLES[plan.table])
+def compile_plan(plan: Root, spelling: Spelling) -> Statement:
+    """Return the statement of a plan for one kind of database."""
+    row = Row(TABLES[plan.table], spelling)
     match plan:
         case RootList(_, arguments, selection, by_pk):
             made = [_object(row, selection)]
@@ -66,7 +65,7 @@ def compile_plan(plan: Root) -> Statement:
             query = _page(row, arguments, made) if arguments.limit is not None else _listed(row, arguments, made)
             return Statement(str(query), False)
         case RootAggregate(table, aggregate):
-            counted = _counted_states(aggregate) if table == "flow_run" else None
+            counted = _counted_states(aggregate, spelling) if table == "flow_run" else None
             if counted is not None:
                 return Statement(f"SELECT {counted}", True, is_counted=True)
             return Statement(f"SELECT {_aggregate(row, aggregate)}", True)
@@ -104,7 +103,7 @@ def _listed(
         order = ", ".join(_order(first, arguments.order_by))
         place = f"row_number() OVER (PARTITION BY {partition} ORDER BY {order}) AS place"
         numbered = _matching(first, arguments, [f"{first['seq']} AS seq", place], link)
-        query = query.where(f"{row['seq']} IN (SELECT seq FROM ({numbered}) WHERE place = 1)")
+        query = query.where(f"{row['seq']} IN (SELECT seq FROM ({numbered}) AS numbered WHERE place = 1)")
     if is_ordered:
         query = query.ordered(*_order(row, arguments.order_by))
     return query.paged(arguments.limit, arguments.offset)
@@ -134,10 +133,10 @@ def _ordered(row: Row, key: OrderBy) -> str:
     ordered = f"{subject} DESC" if word == "desc" else subject
     if not can_be_null:
         return ordered
-    nulls = nulls or ("nulls_first" if word == "desc" else "nulls_last")
-    if (word, nulls) in (("asc", "nulls_first"), ("desc", "nulls_last")):
+    is_first = nulls == "nulls_first" if nulls else word == "desc"
+    if is_first == row.spelling.are_nulls_first(is_descending=word == "desc"):
         return ordered
-    return f"{ordered} NULLS {'FIRST' if nulls == 'nulls_first' else 'LAST'}"
+    return f"{ordered} NULLS {'FIRST' if is_first else 'LAST'}"
 
 
 def _is_nullable(row: Row, name: str) -> bool:
@@ -157,19 +156,16 @@ def _reached(row: Row, path: tuple[str, ...], name: str) -> str:
 # ---- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _json_object(members: Sequence[tuple[str, str]]) -> str:
-    """Return a JSON object of any number of members; keys are GraphQL names, which need no quoting."""
-    chunks = [members[start : start + _PAIRS] for start in range(0, len(members), _PAIRS)] or [members]
-    pairs = [", ".join(f"'{key}', {value}" for key, value in chunk) for chunk in chunks]
-    objects = [f"json_object({chunk})" for chunk in pairs]
-    if len(objects) == 1:
-        return objects[0]
-    inner = " || ',' || ".join(f"substr({made}, 2, length({made}) - 2)" for made in objects)
-    return f"json('{{' || {inner} || '}}')"
+def _json_object(spelling: Spelling, members: Sequence[tuple[str, str]]) -> str:
+    """Return a JSON object of any number of members."""
+    most = spelling.pairs
+    chunks = [members[start : start + most] for start in range(0, len(members), most)] or [members]
+    objects = [spelling.json_object(chunk) for chunk in chunks]
+    return objects[0] if len(objects) == 1 else spelling.joined(objects)
 
 
 def _object(row: Row, selection: Sequence[Selected]) -> str:
-    return _json_object([(part.key, _member(row, part)) for part in selection])
+    return _json_object(row.spelling, [(part.key, _member(row, part)) for part in selection])
 
 
 def _member(row: Row, part: Selected) -> str:
@@ -180,20 +176,22 @@ def _member(row: Row, part: Selected) -> str:
             return _leaf(row, part)
         case Idempotency(_, fields):
             live = row.beside(idempotency)
-            made = _json_object([(leaf.key, _plain(live, leaf)) for leaf in fields])
+            made = _json_object(row.spelling, [(leaf.key, _plain(live, leaf)) for leaf in fields])
             is_its, is_live = f"{live['flow_run_id']} = {row['id']}", f"{live['expires_at']} > :{NOW}"
-            return f"json(({Select([made], live.source).where(is_its, is_live)}))"
+            return row.spelling.json_in(str(Select([made], live.source).where(is_its, is_live)))
         case One(_, name, selection):
             relation = RELATIONS[row.table.name][name]
             target = row.beside(relation.target)
             found = Select([_object(target, selection)], target.source).where(Link(row, relation).holds(target))
-            return f"json(({found}))"
+            return row.spelling.json_in(str(found))
         case Many(_, name, arguments, selection):
             relation = RELATIONS[row.table.name][name]
-            return f"json({_array(row.beside(relation.target), arguments, selection, Link(row, relation))})"
+            return row.spelling.json_column(
+                _array(row.beside(relation.target), arguments, selection, Link(row, relation))
+            )
         case Aggregate(_, name, _, _):
             relation = RELATIONS[row.table.name][name]
-            return f"json({_aggregate(row.beside(relation.target), part, Link(row, relation))})"
+            return row.spelling.json_column(_aggregate(row.beside(relation.target), part, Link(row, relation)))
 
 
 def _leaf(row: Row, leaf: Leaf) -> str:
@@ -202,11 +200,11 @@ def _leaf(row: Row, leaf: Leaf) -> str:
     kind = "jsonb" if is_state else scalar_of(row.table.columns[leaf.column])
     match kind:
         case "jsonb" if leaf.path is not None:
-            return f"json({value} -> {operand(leaf.path)})"
+            return row.spelling.json_at(value, operand(leaf.path))
         case "jsonb":
-            return f"json({value})"
+            return row.spelling.json_column(value)
         case "Boolean":
-            return f"json(iif({value}, 'true', 'false'))"
+            return row.spelling.json_boolean(value)
         case "interval":
             return f"flowlatch_interval({value})"
         case _:
@@ -219,8 +217,7 @@ def _plain(row: Row, leaf: Leaf | Constant) -> str:
 
 def _array(row: Row, arguments: ListArguments, selection: Sequence[Selected], link: Link | None) -> str:
     """Return the rows of a list as one JSON array."""
-    members = _listed(row, arguments, [f"{_object(row, selection)} AS member"], link)
-    return f"(SELECT json_group_array(json(member)) FROM ({members}))"
+    return row.spelling.json_list(str(_listed(row, arguments, [f"{_object(row, selection)} AS member"], link)))
 
 
 # ---- aggregates ----------------------------------------------------------------------------------------------------
@@ -234,11 +231,19 @@ def _aggregate(row: Row, aggregate: Aggregate, link: Link | None = None) -> str:
                 members.append((key, f"'{text}'"))
             case AggregateFields(key, fields):
                 base = _base(row, aggregate.arguments, fields, link)
-                made = _json_object([(field.key, _folded(field)) for field in fields])
-                members.append((key, f"json((SELECT {made} FROM ({base}) AS base))"))
+                made = _json_object(row.spelling, [(field.key, _folded(row.spelling, field)) for field in fields])
+                source = f" FROM ({base}) AS base" if any(map(_is_of_rows, fields)) else ""
+                members.append((key, row.spelling.json_in(f"SELECT {made}{source}")))
             case Nodes(key, selection):
-                members.append((key, f"json({_array(row, aggregate.arguments, selection, link)})"))
-    return _json_object(members)
+                members.append((key, row.spelling.json_column(_array(row, aggregate.arguments, selection, link))))
+    return _json_object(row.spelling, members)
+
+
+def _is_of_rows(field: Counted | Folded | Constant) -> bool:
+    """Return whether rows are looked at for a field: one without that would be told once for each of them."""
+    if isinstance(field, Folded):
+        return any(isinstance(leaf, Leaf) for leaf in field.fields)
+    return isinstance(field, Counted)
 
 
 def _base(
@@ -266,24 +271,25 @@ def _base(
     return _listed(row, arguments, columns, link, is_ordered=not is_number)
 
 
-def _folded(field: Counted | Folded | Constant) -> str:
+def _folded(spelling: Spelling, field: Counted | Folded | Constant) -> str:
     match field:
         case Constant(_, text):
             return f"'{text}'"
         case Counted(_, (), _):
             return "count(*)"
         case Counted(_, columns, distinct):
-            names = ", ".join(f"base.{name}" for name in columns)
-            counted = names if len(columns) == 1 else f"json_array({names})"
+            names = [f"base.{name}" for name in columns]
+            counted = names[0] if len(columns) == 1 else spelling.several(names)
             return f"count({'DISTINCT ' if distinct else ''}{counted})"
         case Folded(_, function, leaves):
-            return _json_object([(leaf.key, _fold(function, leaf)) for leaf in leaves])
+            return _json_object(spelling, [(leaf.key, _fold(spelling, function, leaf)) for leaf in leaves])
 
 
-def _fold(function: str, leaf: Leaf | Constant) -> str:
+def _fold(spelling: Spelling, function: str, leaf: Leaf | Constant) -> str:
     if isinstance(leaf, Constant):
         return f"'{leaf.text}'"
-    folded = f"{function}(base.{leaf.column})"
+    value = f"base.{leaf.column}"
+    folded = spelling.average(value) if function == "avg" else f"{function}({value})"
     return f"flowlatch_interval({folded})" if leaf.column in ("duration", "retry_delay") else folded
 
 
@@ -291,7 +297,7 @@ def _is_one_state(condition: Condition) -> TypeGuard[Compare]:
     return isinstance(condition, Compare) and (condition.column, condition.operator) == ("state", "_eq")
 
 
-def _counted_states(aggregate: Aggregate) -> str | None:
+def _counted_states(aggregate: Aggregate, spelling: Spelling) -> str | None:
     """Return the count of all runs, or of those in some states, from the counters; None for any other question."""
     arguments = aggregate.arguments
     if arguments.offset is not None or arguments.distinct_on or len(aggregate.parts) != 1:
@@ -301,7 +307,7 @@ def _counted_states(aggregate: Aggregate) -> str | None:
         isinstance(field, Counted) and not field.columns for field in part.fields
     ):
         return None
-    count = Row(state_count)
+    count = Row(state_count, spelling)
     query = Select([f"coalesce(sum({count['runs']}), 0)"], count.source)
     match arguments.where:
         case Group("and", ()):
@@ -315,6 +321,6 @@ def _counted_states(aggregate: Aggregate) -> str | None:
             return None
     total = f"({query})"
     if arguments.limit is not None:
-        total = f"min({total}, {operand(arguments.limit)})"
-    counted = _json_object([(field.key, total) for field in part.fields])
-    return _json_object([(part.key, counted)])
+        total = spelling.least(total, operand(arguments.limit))
+    counted = _json_object(spelling, [(field.key, total) for field in part.fields])
+    return _json_object(spelling, [(part.key, counted)])

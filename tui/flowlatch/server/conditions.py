@@ -100,9 +100,11 @@ def _pattern(table: Table, column: str, operator: str, pattern: str, values: Val
         raise Refusal("data-exception", f"a pattern may have at most {PATTERN_LENGTH} characters")
     if "\0" in pattern:
         raise Refusal("data-exception", "a pattern may not contain the character NUL")
+    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
+        pattern += "\\"  # an escape at the end has nothing to escape: it means itself
     if operator in ("_like", "_nlike"):
-        return Compare(column, operator, values.add(like_to_glob(pattern)))
-    hint = "ascii" if pattern.isascii() and not pattern.endswith("\\") else "unicode"
+        return Compare(column, operator, values.add(pattern), extra=values.add(like_to_glob(pattern)))
+    hint = "ascii" if pattern.isascii() else "unicode"
     extra = None
     plain = _PLAIN.fullmatch(pattern)
     if plain and operator == "_ilike" and (table.name, column) == ("flow_run", "name"):

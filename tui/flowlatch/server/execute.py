@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, Operati
 from flowlatch.server import changes, meta
 from flowlatch.server.answers import (
     Answer,
+    Refused,
     answered,
     document_error,
     error_object,
@@ -35,13 +36,15 @@ from flowlatch.server.plan import Values
 from flowlatch.server.schema import schema
 from flowlatch.server.selection import Field, Request, root_plan, table_of
 from flowlatch.server.service import Service
-from flowlatch.store.base import Origin, Refusal
+from flowlatch.store.base import Operation, Origin, Refusal
+from flowlatch.store.session import OutcomeUnknown
+from flowlatch.store.spelling import Spelling
 
 T = TypeVar("T")
 KEPT_VARIABLES = 4_000
 """Bytes of the variables of a request that is kept with what it compiled to."""
 _TASK_RUN = (
-    "SELECT task_run.id, task_run.version, task_run.state, json(task_run_state.serialized_state) FROM task_run"
+    "SELECT task_run.id, task_run.version, task_run.state, task_run_state.serialized_state FROM task_run"
     " LEFT JOIN task_run_state ON task_run_state.id = task_run.state_id WHERE task_run.id = :id"
 )
 
@@ -55,8 +58,8 @@ class Asked:
     request: Request
     fields: list[Field]
     """The root fields."""
-    statements: dict[str, tuple[Statement, Values]] = dataclasses.field(default_factory=dict)
-    """What the fields of tables compiled to so far, by response key: the same question is often asked again."""
+    statements: dict[tuple[Spelling, str], tuple[Statement, Values]] = dataclasses.field(default_factory=dict)
+    """What the fields of tables compiled to so far, by database and response key: the same is often asked again."""
 
 
 def prepare(query: str, variables: Mapping[str, Any], operation_name: str | None) -> Asked:
@@ -155,10 +158,12 @@ async def _guarded(service: Service, work: Awaitable[Any], field: Field) -> tupl
 async def _read(service: Service, asked: Asked, field: Field) -> Any:
     request = asked.request
     if table_of(field.name) is not None:
-        if field.key not in asked.statements:
+        spelling = service.store.spelling
+        place = (spelling, field.key)
+        if place not in asked.statements:
             values = Values()
-            asked.statements[field.key] = compile_plan(root_plan(request, field, values)), values
-        return await service.run(*asked.statements[field.key])
+            asked.statements[place] = compile_plan(root_plan(request, field, values), spelling), values
+        return await service.run(*asked.statements[place])
     query = schema().query_type
     assert query is not None
     arguments = request.arguments(query, field)
@@ -225,9 +230,7 @@ async def _mutation(service: Service, request: Request, fields: list[Field], ori
         except Refusal as refusal:
             prepared.append(refusal)
     operations = [item[1] for item in prepared if not isinstance(item, Refusal)]
-    written = (
-        await _guarded(service, service.store.write_all(operations, origin), plain[0]) if operations else ([], None)
-    )
+    written = await _guarded(service, _written(service, operations, origin), plain[0]) if operations else ([], None)
     if written[1] is not None:
         return answered({field.key: None for field in fields}, [written[1]], {})
     results = iter(written[0])
@@ -246,6 +249,15 @@ async def _mutation(service: Service, request: Request, fields: list[Field], ori
     ]
     data = {field.key: by_key.get(field.key, "Mutation") for field in fields}
     return answered(data, [error for _, error in told if error], {"idempotency": notes} if notes else {})
+
+
+async def _written(service: Service, operations: Sequence[Operation[Any]], origin: Origin) -> list[Any]:
+    try:
+        return await service.store.write_all(operations, origin)
+    except OutcomeUnknown as error:
+        # no answer at HTTP 200 would be true; a client takes this one as it takes a lost answer
+        say = "the database went away while it committed: it may have been done or not, read before you repeat it"
+        raise Refused(503, "OUTCOME_UNKNOWN", say) from error
 
 
 async def _told(service: Service, request: Request, field: Field, outcome: Any) -> Any:

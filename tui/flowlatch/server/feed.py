@@ -132,6 +132,7 @@ class Group:
         self._service = service
         self._question = question
         self._pending: dict[str, Change] = {}
+        self._has_gap = False
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
@@ -152,6 +153,11 @@ class Group:
         if self._pending:
             self._news.set()
 
+    def miss(self) -> None:
+        """Tell everybody to load anew: there were changes that are not known any more."""
+        self._has_gap = True
+        self._news.set()
+
     def close(self) -> None:
         """Read no more."""
         self._task.cancel()
@@ -161,10 +167,11 @@ class Group:
             await self._news.wait()
             self._news.clear()
             pending, self._pending = list(self._pending.values()), {}
-            seq = max(change.seq for change in pending)
+            has_gap, self._has_gap = self._has_gap, False
+            seq = await self._service.store.last_seq() if has_gap else max(change.seq for change in pending)
             resync = await message(self._service, self._question, seq, [], resync=True)
             try:
-                if len(pending) > QUEUED_CHANGES:
+                if has_gap or len(pending) > QUEUED_CHANGES:
                     raise Refusal("LIMIT", "more changes at once than a follower takes")
                 told = await message(self._service, self._question, seq, pending)
             except Refusal:
@@ -193,9 +200,12 @@ class Feed:
         self.subscriptions = 0
         service.store.on_commit(self._committed)
 
-    def _committed(self, changed: list[Change]) -> None:
+    def _committed(self, changed: list[Change] | None) -> None:
         for group in self._groups.values():
-            group.add(changed)
+            if changed is None:
+                group.miss()
+            else:
+                group.add(changed)
 
     def join(self, question: Question) -> Follower:
         """Return a follower of a question: it gets every change committed from now on."""

@@ -38,7 +38,7 @@ class Compare:
     operand: int | bool
     hint: str = ""
     extra: int | None = None
-    """Place of a second operand: the text for the index of run names."""
+    """Place of a second operand: the text for the index of run names, or the pattern of `_like` as a GLOB one."""
 
 
 @dataclass(frozen=True)

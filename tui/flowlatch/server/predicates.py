@@ -54,8 +54,9 @@ def _compare(row: Row, comparison: Compare) -> str:
     if _is_json(row, comparison.column):
         return _compare_json(row, subject, comparison)
     if operator in ("_in", "_nin"):
-        word = "IN" if operator == "_in" else "NOT IN"
-        return f"{subject} {word} (SELECT value FROM json_each({operand(comparison.operand)}))"
+        is_number = row.table.columns[comparison.column].kind.is_number
+        values = operand(comparison.operand)
+        return row.spelling.is_one_of(subject, values, is_number=is_number, is_negated=operator == "_nin")
     if operator.endswith("like"):
         return _like(row, subject, comparison)
     return f"{subject} {_ORDERINGS[operator]} {operand(comparison.operand)}"
@@ -67,19 +68,18 @@ def _is_json(row: Row, name: str) -> bool:
     return scalar_of(row.table.columns[name]) == "jsonb"
 
 
-def matches(subject: str, comparison: Compare) -> str:
+def matches(row: Row, subject: str, comparison: Compare) -> str:
     """Return "this text is like that", for the operators `_like` and `_ilike` and what they deny."""
     pattern = operand(comparison.operand)
     if comparison.operator in ("_like", "_nlike"):
-        return f"{subject} GLOB {pattern}"
-    if comparison.hint == "ascii":
-        return f"{subject} LIKE {pattern} ESCAPE '\\'"
-    return f"flowlatch_ilike({pattern}, {subject}) = 1"
+        assert comparison.extra is not None
+        return row.spelling.is_like(subject, pattern, operand(comparison.extra))
+    return row.spelling.is_like_any_case(subject, pattern, is_ascii=comparison.hint == "ascii")
 
 
 def _like(row: Row, subject: str, comparison: Compare) -> str:
-    found = matches(subject, comparison)
-    if comparison.extra is not None:
+    found = matches(row, subject, comparison)
+    if comparison.operator == "_ilike" and comparison.extra is not None and row.spelling.is_text_walked:
         found = every([f"{row['seq']} IN ({name_matches(operand(comparison.extra))})", found])
     return f"NOT ({found})" if comparison.operator.startswith("_n") else found
 
@@ -91,7 +91,7 @@ def _compare_json(row: Row, subject: str, comparison: Compare) -> str:
     if operator == "_in":
         return f"flowlatch_json_in({subject}, {wanted}) = 1"
     if operator == "_nin":
-        return f"coalesce(flowlatch_json_in({subject}, {wanted}) != 1, 0) = 1"
+        return f"coalesce(flowlatch_json_in({subject}, {wanted}), 1) != 1"
     if operator in _ORDERINGS:
         return f"flowlatch_json_key({subject}) {_ORDERINGS[operator]} flowlatch_json_key({wanted})"
     function = {

@@ -35,14 +35,14 @@ class Service:
         """Return the JSON texts a statement gives. Raises `Refusal`: LIMIT for too much, or too slow."""
         parameters = {**values.parameters(), NOW: self.now_text()}
         if statement.is_counted:
-            found = self.store.glance(statement.sql, parameters)
+            found = await self.store.glance(statement.sql, parameters)
         else:
             found = await self.store.read(statement.sql, parameters, timeout_s=READ_TIMEOUT_S, limit_bytes=ANSWER_BYTES)
         return [row[0] for row in found.rows]
 
     async def answer(self, plan: Root, values: Values) -> Any:
         """Return the finished JSON of a plan, as bytes to be copied into the answer; None for a missing row."""
-        return await self.run(compile_plan(plan), values)
+        return await self.run(compile_plan(plan, self.store.spelling), values)
 
     async def run(self, statement: Statement, values: Values) -> Any:
         """Return the finished JSON of a statement; see `answer`."""

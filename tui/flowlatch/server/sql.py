@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from flowlatch.store import spelling
+from flowlatch.store.spelling import Spelling
 from flowlatch.store.tables import Table
 
 TRUE, FALSE = "TRUE", "FALSE"
@@ -19,6 +21,7 @@ class Row:
     """A row that a statement speaks of: a table under a name that nothing else in the statement has."""
 
     table: Table
+    spelling: Spelling
     number: int = 0
     _numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
 
@@ -38,7 +41,7 @@ class Row:
 
     def beside(self, table: Table) -> Row:
         """Return a row of a table in the same statement."""
-        return Row(table, next(self._numbers), self._numbers)
+        return Row(table, self.spelling, next(self._numbers), self._numbers)
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,14 @@ class Union:
     """Several SELECTs in one, each row once, in an order over their common columns."""
 
     parts: Sequence[Select]
+    spelling: Spelling
     order: tuple[str, ...]
     limit: int | None
     offset: int | None
 
     def __str__(self) -> str:
-        return " UNION ".join(map(str, self.parts)) + _end(self.order, _bound(self.limit), _bound(self.offset))
+        parts, order = [str(part) for part in self.parts], ", ".join(self.order)
+        return self.spelling.best_of_each(parts, order, _bound(self.limit), _bound(self.offset))
 
 
 def operand(place: int) -> str:
@@ -104,5 +109,4 @@ def _bound(place: int | None) -> str | None:
 
 def _end(order: Sequence[str], limit: str | None, offset: str | None) -> str:
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
-    limited = f" LIMIT {limit or -1}" if limit or offset else ""
-    return f"{ordered}{limited}{f' OFFSET {offset}' if offset else ''}"
+    return f"{ordered}{spelling.page(limit, offset)}"

@@ -25,7 +25,7 @@ def walked_places(row: Row, arguments: ListArguments) -> Select | None:
     found = _labelled(arguments.where)
     if found is not None:
         return _by_label(row, *found, arguments, direction)
-    text = _text(arguments.where)
+    text = _text(row, arguments.where)
     if text is not None:
         return _by_text(row, *text).ordered(*_order(direction)).paged(arguments.limit, arguments.offset)
     states = branches(arguments.where)
@@ -40,7 +40,7 @@ def counted_places(row: Row, arguments: ListArguments) -> Select | None:
         return None
     found = _labelled(arguments.where)
     if found is None:
-        text = _text(arguments.where)
+        text = _text(row, arguments.where)
         return None if text is None else _by_text(row, *text).paged(arguments.limit, arguments.offset)
     label, rest = found
     if rest != EVERYTHING:
@@ -98,8 +98,8 @@ def _by_states(row: Row, states: list[Condition], arguments: ListArguments, dire
         run = row.beside(row.table)
         columns = (f"{run['seq']} AS seq", f"{run['scheduled_start_time']} AS at", f"{run['id']} AS id")
         tops.append(Select(columns, run.source).where(predicate(run, state)))
-    merged = Union(tops, (f"at {direction}", f"id {direction}"), arguments.limit, arguments.offset)
-    return Select(["seq"], f"({merged})")
+    order = (f"at {direction}", f"id {direction}")
+    return Select(["seq"], f"({Union(tops, row.spelling, order, arguments.limit, arguments.offset)}) AS merged")
 
 
 def _by_label(row: Row, label: Compare, rest: Condition, arguments: ListArguments, direction: str) -> Select:
@@ -119,8 +119,10 @@ def _runs_of(row: Row, label: Compare, rest: Condition) -> tuple[Select, str, st
 # ---- free text -----------------------------------------------------------------------------------------------------
 
 
-def _text(condition: Condition) -> tuple[tuple[Condition, ...], Condition] | None:
+def _text(row: Row, condition: Condition) -> tuple[tuple[Condition, ...], Condition] | None:
     """Return the members of an "or" that looks for text, and what else has to be met; None without one."""
+    if not row.spelling.is_text_walked:
+        return None
     members = _members(condition)
     for index, member in enumerate(members):
         either = member.members if isinstance(member, Group) and member.kind == "or" else (member,)
@@ -170,13 +172,15 @@ def _with_message(row: Row, comparison: Compare) -> str:
     further = Select([f"min({following['state_message']})"], following.source)
     further = further.where(short(following), f"{following['state_message']} > words")
     walk = f"{begin} UNION ALL SELECT ({further}) FROM message WHERE words IS NOT NULL LIMIT {DIFFERENT_MESSAGES}"
-    same = f"{some['state_message']} IN (SELECT words FROM message WHERE {matches('words', comparison)})"
+    same = f"{some['state_message']} IN (SELECT words FROM message WHERE {matches(first, 'words', comparison)})"
     rest = f"{beyond['state_message']} > (SELECT max(words) FROM message)"
     is_long = f"length({long['state_message']}) > {SHORT_MESSAGE}"
     found = (
         Select([f"{some['seq']} AS seq"], some.source).where(short(some), same),
-        Select([beyond["seq"]], beyond.source).where(short(beyond), rest, matches(beyond["state_message"], comparison)),
-        Select([long["seq"]], long.source).where(is_long, matches(long["state_message"], comparison)),
+        Select([beyond["seq"]], beyond.source).where(
+            short(beyond), rest, matches(beyond, beyond["state_message"], comparison)
+        ),
+        Select([long["seq"]], long.source).where(is_long, matches(long, long["state_message"], comparison)),
     )
     return f"SELECT seq FROM (WITH RECURSIVE message(words) AS ({walk}) {' UNION ALL '.join(map(str, found))})"
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from flowlatch.errors import ConfigError
+from flowlatch.store.spelling import Spelling
 
 T = TypeVar("T")
 
@@ -104,6 +105,7 @@ class Tx(Protocol):
 
 
 Operation = Callable[[Tx], T]
+Listener = Callable[[list[Change] | None], None]
 
 
 @dataclass
@@ -120,6 +122,7 @@ class Rows:
 class Store(Protocol):
     """One open database. Belongs to one event loop."""
 
+    spelling: Spelling
     server_id: str
     """UUID made with the database and kept in it: another id means another database."""
     idempotency_window_s: float
@@ -151,12 +154,15 @@ class Store(Protocol):
         """
         ...
 
-    def glance(self, sql: str, parameters: dict[str, Any]) -> Rows:
-        """Run one SELECT of a handful of rows at once, in the event loop: for what costs less than asking a thread."""
+    async def glance(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        """Run one SELECT of a handful of rows, in the event loop where that costs less than asking a thread."""
         ...
 
-    def on_commit(self, listener: Callable[[list[Change]], None]) -> None:
-        """Call `listener` in the event loop after each commit that changed runs."""
+    def on_commit(self, listener: Listener) -> None:
+        """Call `listener` in the event loop after each commit that changed runs, by whichever server.
+
+        It gets each run once with its newest change, or None: more was missed than can be told.
+        """
         ...
 
     async def changes_since(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from flowlatch.store.base import Change
 
@@ -24,29 +24,27 @@ _SINCE_SOME = _SINCE.format(
 )
 
 
-def since(
-    connection: sqlite3.Connection, seq: int, ids: Sequence[str] | None, limit: int
-) -> tuple[int, list[Change]] | None:
+Ask = Callable[[str, dict[str, Any]], Any]
+"""Runs a statement and returns the driver's cursor."""
+
+
+def since(execute: Ask, seq: int, ids: Sequence[str] | None, limit: int) -> tuple[int, list[Change]] | None:
     """Return (number reached, changes after `seq`), or None if `seq` is too old or beyond the end.
 
-    Each run appears once, at its newest change. Both statements see the same snapshot.
+    Each run appears once, at its newest change. All that is executed must see the same snapshot.
     """
-    connection.execute("BEGIN")
-    try:
-        last, floor = connection.execute("SELECT change_seq, gone_floor FROM store_clock").fetchone()
-        if seq > last or seq < floor or last - seq > FAR_BEHIND:
-            return None
-        parameters = {"seq": seq, "limit": limit, "ids": None if ids is None else json.dumps(list(ids))}
-        rows = connection.execute(_SINCE_ALL if ids is None else _SINCE_SOME, parameters).fetchall()
-    finally:
-        connection.execute("ROLLBACK")
+    last, floor = execute("SELECT change_seq, gone_floor FROM store_clock", {}).fetchone()
+    if seq > last or seq < floor or last - seq > FAR_BEHIND:
+        return None
+    parameters = {"seq": seq, "limit": limit, "ids": None if ids is None else json.dumps(list(ids))}
+    rows = execute(_SINCE_ALL if ids is None else _SINCE_SOME, parameters).fetchall()
     reached = rows[-1][0] if len(rows) == limit else last
     return reached, [Change(*row) for row in rows]
 
 
-def last_seq(connection: sqlite3.Connection) -> int:
+def last_seq(execute: Ask) -> int:
     """Return the newest number of the sequence."""
-    return int(connection.execute("SELECT change_seq FROM store_clock").fetchone()[0])
+    return int(execute("SELECT change_seq FROM store_clock", {}).fetchone()[0])
 
 
 def merge(changes: Iterable[Change]) -> list[Change]:

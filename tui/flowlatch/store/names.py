@@ -1,4 +1,4 @@
-"""Names for runs that were given none: an adjective and an animal."""
+"""Names and ids for what was given none: a run's name is an adjective and an animal."""
 
 from __future__ import annotations
 
@@ -33,3 +33,18 @@ ANIMALS = tuple(_ANIMALS.split())
 def random_name() -> str:
     """Return a fresh `adjective-animal` name; names need not be unique."""
     return f"{random.choice(ADJECTIVES)}-{random.choice(ANIMALS)}"
+
+
+_dice = random.Random()
+"""Begins at a place that the system chose; nobody else seeds this one."""
+
+
+def random_id() -> str:
+    """Return a random UUID (version 4), lower case with hyphens; it need not be hard to guess.
+
+    No call of the system each time: the interpreter is let go of in that one, and the event loop is slow to give it
+    back.
+    """
+    digits = f"{_dice.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

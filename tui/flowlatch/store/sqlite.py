@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from flowlatch.store import changes, files, migrations
-from flowlatch.store.base import NOBODY, Change, Operation, Origin, Refusal, Rows
+from flowlatch.store.base import NOBODY, Change, Listener, Operation, Origin, Rows
 from flowlatch.store.connection import connect_writer
-from flowlatch.store.names import random_name
+from flowlatch.store.names import random_id, random_name
 from flowlatch.store.readers import Readers, limit_length, too_large
-from flowlatch.store.tx import Sources, StoreClock, wall_clock
-from flowlatch.store.writer import Failed, Job, Writer
+from flowlatch.store.spelling import SQLITE, Spelling
+from flowlatch.store.sqlite_session import SqliteSession
+from flowlatch.store.tx import Sources, wall_clock
+from flowlatch.store.write_queue import WriteQueue
 
 T = TypeVar("T")
 FILE_NAME = "flowlatch.db"
 DAY_S = 86_400.0
 logger = logging.getLogger(__name__)
-_dice = random.Random()
-"""Begins at a place that the system chose; nobody else seeds this one."""
-
-
-def random_id() -> str:
-    """Return a random UUID (version 4), lower case with hyphens; it need not be hard to guess.
-
-    No call of the system each time: the interpreter is let go of in that one, and the event loop is slow to give it
-    back.
-    """
-    digits = f"{_dice.getrandbits(128):032x}"
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 async def open_sqlite(
@@ -80,71 +68,35 @@ def _prepare(place: Path, sources: Sources) -> tuple[Path, sqlite3.Connection]:
 class SqliteStore:
     """A `base.Store` on one SQLite file."""
 
+    spelling: Spelling = SQLITE
+
     def __init__(self, path: Path, connection: sqlite3.Connection, sources: Sources) -> None:
         self.path = path
         self.idempotency_window_s = sources.idempotency_window_s
         (self.server_id,) = connection.execute("SELECT value FROM store_meta WHERE name = 'server_id'").fetchone()
         (last_time,) = connection.execute("SELECT last_time FROM store_clock").fetchone()
-        self._last_time = datetime.fromisoformat(last_time)
         self._connection = connection
-        self._machine_clock = sources.clock
-        self._loop = asyncio.get_running_loop()
-        self._listeners: list[Callable[[list[Change]], None]] = []
+        self._listeners: list[Listener] = []
         self._readers = Readers(path)
-        self._writer = Writer(connection, sources, StoreClock(sources.clock), self._committed)
-        self._writer.start()
+        self._queue = WriteQueue(SqliteSession(connection), sources, last_time, self._committed)
         self._closing: asyncio.Task[None] | None = None
 
     def now(self) -> datetime:
         """Return the time as the next transaction would see it, aware UTC."""
-        return max(self._machine_clock().astimezone(UTC), self._last_time)
+        return self._queue.now()
 
     async def write(self, operation: Operation[T], origin: Origin = NOBODY) -> T:
         """Run one operation; see `base.Store.write`."""
-        outcome = (await self._ask((operation,), origin))[0]
-        if isinstance(outcome, Failed):
-            raise outcome.error
-        return cast(T, outcome)
+        return await self._queue.write(operation, origin)
 
     async def write_all(self, operations: Sequence[Operation[Any]], origin: Origin = NOBODY) -> list[Any]:
-        """Run operations in order, each atomic for itself; see `base.Store.write_all`.
+        """Run operations in order, each atomic for itself; see `base.Store.write_all`."""
+        return await self._queue.write_all(operations, origin)
 
-        An operation that failed by a fault of ours, not by a rule, raises here after all have run.
-        """
-        if not operations:
-            return []
-        outcomes = [
-            outcome.error if isinstance(outcome, Failed) else outcome for outcome in await self._ask(operations, origin)
-        ]
-        for outcome in outcomes:
-            if isinstance(outcome, Exception) and not isinstance(outcome, Refusal):
-                raise outcome
-        return outcomes
-
-    async def _ask(self, operations: Sequence[Operation[Any]], origin: Origin) -> list[Any]:
-        if self._closing is not None:
-            raise Refusal("BUSY", "the server is stopping; nothing was changed")
-        future: asyncio.Future[list[Any]] = self._loop.create_future()
-
-        def answer(outcomes: list[Any]) -> None:
-            if not future.done():
-                future.set_result(outcomes)
-
-        self._writer.submit(Job(operations, origin, answer))
-        return await future
-
-    def _committed(self, jobs: list[Job], changed: list[Change], now: datetime) -> None:
-        """Take one batch from the writer's thread into the event loop, by one call."""
-        self._loop.call_soon_threadsafe(self._deliver, jobs, changed, now)
-
-    def _deliver(self, jobs: list[Job], changed: list[Change], now: datetime) -> None:
-        self._last_time = max(self._last_time, now)
-        for job in jobs:
-            job.answer(job.outcomes)
-        if changed:
-            merged = changes.merge(changed)
-            for listener in self._listeners:
-                listener(merged)
+    def _committed(self, changed: list[Change]) -> None:
+        merged = changes.merge(changed)
+        for listener in self._listeners:
+            listener(merged)
 
     async def read(
         self, sql: str, parameters: dict[str, Any], *, timeout_s: float = 10.0, limit_bytes: int = 0
@@ -167,7 +119,7 @@ class SqliteStore:
 
         return await self._readers.ask(question, timeout_s)
 
-    def glance(self, sql: str, parameters: dict[str, Any]) -> Rows:
+    async def glance(self, sql: str, parameters: dict[str, Any]) -> Rows:
         """Run one SELECT of a handful of rows at once; see `base.Store.glance`."""
 
         def question(connection: sqlite3.Connection) -> Rows:
@@ -176,28 +128,37 @@ class SqliteStore:
 
         return self._readers.ask_here(question)
 
-    def on_commit(self, listener: Callable[[list[Change]], None]) -> None:
-        """Call `listener` in the event loop after each commit that changed runs; each run once, newest change."""
+    def on_commit(self, listener: Listener) -> None:
+        """Call `listener` after each commit that changed runs; see `base.Store.on_commit`."""
         self._listeners.append(listener)
 
     async def changes_since(
         self, seq: int, *, ids: Sequence[str] | None = None, limit: int = 1000
     ) -> tuple[int, list[Change]] | None:
         """Return what changed after `seq`; see `base.Store.changes_since`."""
-        return await self._readers.ask(lambda connection: changes.since(connection, seq, ids, limit), 10.0)
+
+        def question(connection: sqlite3.Connection) -> tuple[int, list[Change]] | None:
+            connection.execute("BEGIN")
+            try:
+                return changes.since(connection.execute, seq, ids, limit)
+            finally:
+                connection.execute("ROLLBACK")
+
+        return await self._readers.ask(question, 10.0)
 
     async def last_seq(self) -> int:
         """Return the newest sequence number."""
-        return await self._readers.ask(changes.last_seq, 10.0)
+        return await self._readers.ask(lambda connection: changes.last_seq(connection.execute), 10.0)
 
     async def close(self) -> None:
         """Finish what waits, checkpoint and close. Safe to call twice."""
         if self._closing is None:
+            self._queue.refuse()
             self._closing = asyncio.create_task(asyncio.to_thread(self._finish))
         await asyncio.shield(self._closing)
 
     def _finish(self) -> None:
-        self._writer.stop()
+        self._queue.finish()
         self._readers.close()
         try:
             self._connection.execute("PRAGMA optimize")

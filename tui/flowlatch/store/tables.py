@@ -22,9 +22,24 @@ class Kind(StrEnum):
     JSON = "jsonb"
 
     @property
-    def stored(self) -> str:
-        """The type SQLite keeps it as."""
-        return "INTEGER" if self in (Kind.INTEGER, Kind.BOOLEAN, Kind.INTERVAL) else "TEXT"
+    def is_number(self) -> bool:
+        """True when it is kept as a whole number, else as text."""
+        return self in (Kind.INTEGER, Kind.BOOLEAN, Kind.INTERVAL)
+
+
+@dataclass(frozen=True)
+class Types:
+    """How a kind of database writes what columns are kept as."""
+
+    number: str = "INTEGER"
+    text: str = "TEXT"
+    counter: str = "INTEGER"
+    """Of the column `seq`, which numbers rows by itself."""
+    by_key: str = " WITHOUT ROWID"
+    """What ends a table that is kept in the order of its key."""
+
+
+SQLITE_TYPES = Types()
 
 
 @dataclass(frozen=True)
@@ -40,12 +55,12 @@ class Column:
     is_owner_deferred: bool = False
     """True when the owner may be written later in the same transaction."""
 
-    @property
-    def sql(self) -> str:
-        """Its line in CREATE TABLE."""
+    def line(self, types: Types) -> str:
+        """Return its line in CREATE TABLE."""
+        kept = types.counter if self.name == "seq" else types.number if self.kind.is_number else types.text
         default = f" DEFAULT {self.default}" if self.default else ""
         check = f" CHECK ({self.check})" if self.check else ""
-        return f"{self.name} {self.kind.stored}{default}{'' if self.nullable else ' NOT NULL'}{check}"
+        return f"{self.name} {kept}{default}{'' if self.nullable else ' NOT NULL'}{check}"
 
 
 @dataclass(frozen=True)
@@ -76,16 +91,16 @@ class Table:
         self.indexes = indexes
         self._key, self._unique, self._has_rowid = key, unique, has_rowid
 
-    def statements(self) -> Iterator[str]:
+    def statements(self, types: Types = SQLITE_TYPES) -> Iterator[str]:
         """Return the statements that make the table and its indexes."""
-        lines = [column.sql for column in self.columns.values()]
+        lines = [column.line(types) for column in self.columns.values()]
         lines.append(f"PRIMARY KEY ({', '.join(self._key)})")
         lines += (f"UNIQUE ({name})" for name in self._unique)
         for column in self.columns.values():
             if column.owner:
                 deferred = " DEFERRABLE INITIALLY DEFERRED" if column.is_owner_deferred else ""
                 lines.append(f"FOREIGN KEY ({column.name}) REFERENCES {column.owner} (id) ON DELETE CASCADE{deferred}")
-        end = ")" if self._has_rowid else ") WITHOUT ROWID"
+        end = ")" if self._has_rowid else f"){types.by_key}"
         yield f"CREATE TABLE {self.name} (\n    " + ",\n    ".join(lines) + f"\n{end}"
         for index in self.indexes:
             yield self.index_statement(index)

@@ -1,16 +1,15 @@
-"""One transaction on SQLite, as operations see it."""
+"""One transaction, as operations see it."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from flowlatch.store.base import Change, Origin
+from flowlatch.store.session import Session
 from flowlatch.store.times import from_text, utc_text
 
 logger = logging.getLogger(__name__)
@@ -57,23 +56,23 @@ class StoreClock:
         return self.last
 
 
-class SqliteTx:
-    """The open transaction of one batch; `begin_operation` starts the turn of the next operation in it."""
+class StoreTx:
+    """The open transaction of one batch, a `base.Tx`; `begin_operation` starts the turn of the next operation in it."""
 
     now: datetime
     now_text: str
 
-    def __init__(self, connection: sqlite3.Connection, sources: Sources, clock: StoreClock) -> None:
+    def __init__(self, session: Session, last_time: str, change_seq: int, sources: Sources, clock: StoreClock) -> None:
         self._clock = clock
-        self.change_seq: int
-        last_time, self.change_seq = connection.execute("SELECT last_time, change_seq FROM store_clock").fetchone()
+        self.change_seq = change_seq
         self.now, self.now_text = from_text(last_time), last_time
         self.origin = Origin()
         self.idempotency_window_s = sources.idempotency_window_s
         self.changes: list[Change] = []
         self.new_id = sources.new_id
         self.new_name = sources.words
-        self._connection = connection
+        self.execute = session.execute
+        self.execute_many = session.execute_many
 
     def begin_operation(self, origin: Origin) -> None:
         """Take the time for the next operation and note who asks for it."""
@@ -81,18 +80,10 @@ class SqliteTx:
         self.now_text = utc_text(self.now)
         self.origin = origin
 
-    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
-        """Run one statement and return the driver's cursor."""
-        return self._connection.execute(sql, parameters)
-
     def new_row_id(self) -> str:
         """Return a fresh UUID that begins with the time; see `base.Tx`."""
         ms = f"{int(self.now.timestamp() * 1000):012x}"
         return f"{ms[:8]}-{ms[8:12]}-7{self.new_id()[15:]}"
-
-    def execute_many(self, sql: str, rows: Iterable[Sequence[Any] | dict[str, Any]]) -> sqlite3.Cursor:
-        """Run one statement for each of `rows`."""
-        return self._connection.executemany(sql, rows)
 
     def changed(self, run_id: str, kind: str) -> int:
         """Note a change of a run and return its place in the sequence; see `base.Tx`."""
@@ -102,6 +93,4 @@ class SqliteTx:
 
     def store_clock(self) -> None:
         """Write down the time and the sequence reached; the last statement of a batch."""
-        self._connection.execute(
-            "UPDATE store_clock SET last_time = ?, change_seq = ?", (self.now_text, self.change_seq)
-        )
+        self.execute("UPDATE store_clock SET last_time = ?, change_seq = ?", (self.now_text, self.change_seq))

@@ -2,14 +2,13 @@
 
 A refused operation takes nothing with it. Nearly all refuse before they write, so a batch runs without savepoints at
 first; one that fails after it has written makes the batch run again, each operation under a savepoint of its own. The
-answers leave only after COMMIT has returned, which with `synchronous=FULL` means that they are on the disk. Sources:
-design.md §7, performance.md §4 "Durable writes".
+answers leave only after COMMIT has returned, which means that they are on the disk. Sources: design.md §7,
+performance.md §4 "Durable writes".
 """
 
 from __future__ import annotations
 
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from flowlatch.store import derived
-from flowlatch.store.base import Change, Operation, Origin, Refusal
-from flowlatch.store.connection import as_refusal
-from flowlatch.store.tx import Sources, SqliteTx, StoreClock
+from flowlatch.store.base import Change, Operation, Origin
+from flowlatch.store.session import OutcomeUnknown, Session, TransactionLost
+from flowlatch.store.tx import Sources, StoreClock, StoreTx
 
 BATCH = 256
 """Operations in one commit at most."""
@@ -62,29 +60,20 @@ class _Spoiled(Exception):
     """An operation failed after it had written, and there was no savepoint to go back to."""
 
 
-class _Lost(Exception):
-    """The whole transaction is gone: SQLite rolled it back, or its COMMIT failed."""
-
-    def __init__(self, cause: sqlite3.Error) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
 class Writer:
-    """Owns the writing connection. `deliver(jobs, changes, now)` is called in its thread after each commit."""
+    """Owns the session that writes. `deliver(jobs, changes, now)` is called in its thread after each commit."""
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        session: Session,
         sources: Sources,
         clock: StoreClock,
         deliver: Callable[[list[Job], list[Change], datetime], None],
     ) -> None:
-        self._connection = connection
+        self._session = session
         self._sources = sources
         self._clock = clock
         self._deliver = deliver
-        self._unindexed: int = connection.execute(derived.UNINDEXED_COUNT).fetchone()[0]
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="flowlatch-writer", daemon=True)
 
@@ -126,19 +115,23 @@ class Writer:
             taken += len(job.operations)
         return jobs, False
 
-    def _work(self, jobs: list[Job]) -> None:
-        """Run a batch; if its transaction is lost as a whole, run each job in one of its own, so that one too big for
-        the disk does not take the others with it."""
+    def _work(self, jobs: list[Job], *, is_again: bool = False) -> None:
+        """Run a batch. If its transaction is lost as a whole, run it once more where the connection was the reason,
+        else each job in one of its own, so that one too big for the disk does not take the others with it."""
         try:
             changes = self._transact(jobs)
-        except _Lost as lost:
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._work([job])
+        except TransactionLost as lost:
+            parts = [jobs] if lost.is_cut and not is_again else [[job] for job in jobs]
+            if not is_again or len(jobs) > 1:
+                for part in parts:
+                    self._work(part, is_again=True)
                 return
             changes = []
             self._fail(jobs, lost.cause)
-        except sqlite3.Error as error:  # BEGIN: nobody's operation has run
+        except OutcomeUnknown as error:
+            changes = []
+            self._fail(jobs, error)
+        except self._session.error as error:  # at the beginning: nobody's operation has run
             changes = []
             self._fail(jobs, error)
         self._deliver(jobs, changes, self._clock.last)
@@ -150,79 +143,67 @@ class Writer:
         except _Spoiled:
             return self._commit(jobs, self._operate_apart)
 
-    def _commit(self, jobs: list[Job], operate: Callable[[SqliteTx, Operation[Any]], Any]) -> list[Change]:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
+    def _commit(self, jobs: list[Job], operate: Callable[[StoreTx, Operation[Any]], Any]) -> list[Change]:
+        session = self._session
+        last_time, change_seq = session.begin()
         try:
-            before = connection.total_changes
-            tx = SqliteTx(connection, self._sources, self._clock)
+            before = session.written
+            tx = StoreTx(session, last_time, change_seq, self._sources, self._clock)
             for job in jobs:
                 job.outcomes = []
                 for operation in job.operations:
                     tx.begin_operation(job.origin)
                     job.outcomes.append(operate(tx, operation))
-            if connection.total_changes == before:
-                connection.execute("ROLLBACK")  # nothing to keep: no need to wait for the disk
-                return []
-            unindexed = self._index_names(tx.changes)
+            if session.written == before:
+                return []  # nothing to keep: no need to wait for the disk
+            session.before_commit(tx.changes)
             tx.store_clock()
-            connection.execute("COMMIT")
-            self._unindexed = unindexed
-        except sqlite3.Error as error:
-            raise _Lost(error) from error
+            session.commit()
+        except session.error as error:
+            raise TransactionLost(error, is_cut=session.is_cut) from error
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            session.rollback()
         return tx.changes
 
-    def _index_names(self, changes: list[Change]) -> int:
-        """Put the names of new runs into the full-text index once they are many; return how many are left out."""
-        unindexed = self._unindexed + sum(change.kind == "added" for change in changes)
-        if unindexed < derived.UNINDEXED_NAMES:
-            return unindexed
-        self._connection.execute(derived.INDEX_NAMES)
-        return max(unindexed - derived.NAMES_AT_ONCE, 0)
-
-    def _operate(self, tx: SqliteTx, operation: Operation[Any]) -> Any:
+    def _operate(self, tx: StoreTx, operation: Operation[Any]) -> Any:
         """Run one operation. Returns its result or `Failed`; raises if others cannot go on after it."""
-        connection, kept = self._connection, len(tx.changes)
-        before = connection.total_changes
+        session, kept = self._session, len(tx.changes)
+        before = session.written
         with _Attempt() as attempt:
             return operation(tx)
         assert attempt.error is not None
         self._check_alive(attempt.error)
-        if connection.total_changes != before:
+        if session.written != before or session.is_spoiled:
             raise _Spoiled
         del tx.changes[kept:]
-        return Failed(_meaning(attempt.error))
+        return Failed(self._meaning(attempt.error))
 
-    def _operate_apart(self, tx: SqliteTx, operation: Operation[Any]) -> Any:
+    def _operate_apart(self, tx: StoreTx, operation: Operation[Any]) -> Any:
         """Run one operation under a savepoint. Returns its result or `Failed`; raises only if all is lost."""
-        connection, kept = self._connection, len(tx.changes)
-        connection.execute("SAVEPOINT operation")
+        session, kept = self._session, len(tx.changes)
+        session.execute("SAVEPOINT operation")
         with _Attempt() as attempt:
             result = operation(tx)
         if attempt.error is None:
-            connection.execute("RELEASE operation")
+            session.execute("RELEASE operation")
             return result
         self._check_alive(attempt.error)
-        connection.execute("ROLLBACK TO operation")
-        connection.execute("RELEASE operation")
+        session.execute("ROLLBACK TO operation")
+        session.execute("RELEASE operation")
         del tx.changes[kept:]
-        return Failed(_meaning(attempt.error))
+        return Failed(self._meaning(attempt.error))
 
     def _check_alive(self, error: Exception) -> None:
-        """Raise `_Lost` if an operation's error has ended the transaction."""
-        if not self._connection.in_transaction and isinstance(error, sqlite3.Error):
-            raise _Lost(error)
+        """Raise `TransactionLost` if an operation's error has ended the transaction."""
+        if not self._session.is_in_transaction and isinstance(error, self._session.error):
+            raise TransactionLost(error, is_cut=self._session.is_cut)
 
-    def _fail(self, jobs: list[Job], error: sqlite3.Error) -> None:
+    def _fail(self, jobs: list[Job], error: Exception) -> None:
         for job in jobs:
-            job.outcomes = [Failed(_meaning(error)) for _ in job.operations]
+            job.outcomes = [Failed(self._meaning(error)) for _ in job.operations]
 
-
-def _meaning(error: Exception) -> Exception:
-    """Return the refusal that a driver's error stands for, or the error itself."""
-    if isinstance(error, Refusal) or not isinstance(error, sqlite3.Error):
+    def _meaning(self, error: Exception) -> Exception:
+        """Return the refusal that a driver's error stands for, or the error itself."""
+        if isinstance(error, self._session.error):
+            return self._session.as_refusal(error) or error
         return error
-    return as_refusal(error) or error

@@ -20,14 +20,14 @@ _QUEUE = """SELECT id FROM (
         SELECT id, state_start_time AS due FROM flow_run
         WHERE state_start_time <= :before AND tenant_id = :tenant_id AND {labels}
         ORDER BY state_start_time, seq LIMIT :limit
-    )
+    ) AS waiting
     UNION ALL
     SELECT flow_run.id, min(task_run.state_start_time) AS due FROM task_run
     JOIN flow_run ON flow_run.id = task_run.flow_run_id
     WHERE task_run.state_start_time <= :before AND flow_run.state = 'Running'
         AND flow_run.tenant_id = :tenant_id AND {labels}
     GROUP BY flow_run.id
-) ORDER BY due LIMIT :limit"""
+) AS queue ORDER BY due LIMIT :limit"""
 _QUEUE_UNLABELLED = _QUEUE.format(labels="flow_run.labels = '[]'")
 _QUEUE_LABELLED = _QUEUE.format(
     labels="flow_run.labels <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(flow_run.labels) AS label "

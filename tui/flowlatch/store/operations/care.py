@@ -22,7 +22,8 @@ RESURRECTIONS = 3
 _WAITING = ", ".join(f"'{name}'" for name in sorted(SCHEDULED))
 
 _GROUP = """JOIN flow ON flow.id = flow_run.flow_id JOIN flow_group ON flow_group.id = flow.flow_group_id
-WHERE coalesce(json_extract(flow_group.settings, '$.{setting}_enabled'), 1) AND flow_run.heartbeat < :silent_since"""
+WHERE coalesce(json_extract(flow_group.settings, '$.{setting}_enabled'), 1) = 1
+    AND flow_run.heartbeat < :silent_since"""
 _ZOMBIE_TASKS = (
     "SELECT task_run.id, task_run.version, task_run.run_count, coalesce(task.max_retries, 0), "
     "coalesce(task.retry_delay, 0) FROM flow_run "

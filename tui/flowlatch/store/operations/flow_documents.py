@@ -155,8 +155,10 @@ def _mark_ends(tx: Tx, flow_id: str) -> None:
     """Note which tasks have nothing before them (root) and nothing after them (terminal)."""
     tx.execute(
         """UPDATE task SET
-            is_root_task = NOT EXISTS (SELECT 1 FROM edge WHERE edge.downstream_task_id = task.id),
-            is_terminal_task = NOT EXISTS (SELECT 1 FROM edge WHERE edge.upstream_task_id = task.id)
+            is_root_task = CASE WHEN EXISTS (SELECT 1 FROM edge WHERE edge.downstream_task_id = task.id)
+                THEN 0 ELSE 1 END,
+            is_terminal_task = CASE WHEN EXISTS (SELECT 1 FROM edge WHERE edge.upstream_task_id = task.id)
+                THEN 0 ELSE 1 END
         WHERE flow_id = ?""",
         (flow_id,),
     )

@@ -45,9 +45,9 @@ WHERE flow_id = ? AND key = ? AND expires_at > ? RETURNING flow_run_id, fingerpr
 _CLAIM = """INSERT INTO idempotency (flow_id, key, flow_run_id, expires_at, uses, fingerprints)
 VALUES (:flow_id, :key, :run_id, :expires_at, 1, :fingerprints)
 ON CONFLICT (flow_id, key) DO UPDATE SET
-    flow_run_id = CASE WHEN expires_at > :now THEN flow_run_id ELSE excluded.flow_run_id END,
-    fingerprints = CASE WHEN expires_at > :now THEN fingerprints ELSE excluded.fingerprints END,
-    uses = CASE WHEN expires_at > :now THEN uses + 1 ELSE 1 END,
+    flow_run_id = CASE WHEN idempotency.expires_at > :now THEN idempotency.flow_run_id ELSE excluded.flow_run_id END,
+    fingerprints = CASE WHEN idempotency.expires_at > :now THEN idempotency.fingerprints ELSE excluded.fingerprints END,
+    uses = CASE WHEN idempotency.expires_at > :now THEN idempotency.uses + 1 ELSE 1 END,
     expires_at = excluded.expires_at
 RETURNING flow_run_id, fingerprints"""
 
