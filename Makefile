@@ -14,15 +14,16 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test long lint format types layers compat bench screenshots walkthrough man lock clean
+.PHONY: help demo run test long lint format types layers compat postgres bench screenshots walkthrough man lock clean
 
 help:
 	@echo "make demo         the dashboard with sample flows that move by themselves"
 	@echo "make run          the dashboard on your own embedded server"
-	@echo "make test         all tests but those that need a real Prefect (T=tests/store for a part)"
+	@echo "make test         all tests but those that need a real Prefect or PostgreSQL (T=tests/store for a part)"
 	@echo "make long         the loops that end processes, in full length"
 	@echo "make lint types layers   style, static types, who imports whom"
 	@echo "make compat       the real Prefect 1 client and agent against our server, ours against a real Prefect 3"
+	@echo "make postgres     what a server and its store promise, on a PostgreSQL from a wheel"
 	@echo "make bench        start-up, server and terminal figures on this machine"
 	@echo "make screenshots  draw every screen into screenshots/ again"
 	@echo "make walkthrough  record the README's walkthrough again"
@@ -36,7 +37,7 @@ run: $(VENV)/.run
 	$(BIN)/flowlatch
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not compat" $(T)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not compat and not postgres" $(T)
 
 long: $(VENV)/.dev
 	$(BIN)/pytest --long tests/store/test_kill.py tests/store/test_files.py tests/reliability/test_promises.py
@@ -58,6 +59,9 @@ layers: $(VENV)/.dev
 
 compat: $(VENV)/.dev
 	$(BIN)/pytest -m compat tests/compat tests/prefect3
+
+postgres: $(VENV)/.dev
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --postgres tests/postgres tests/store tests/server tests/contract
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.startup

@@ -14,6 +14,7 @@ import textual._wait
 from hypothesis import HealthCheck, settings
 
 from tests.support.nursery import Nursery
+from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
 
@@ -40,10 +41,18 @@ FOREIGN = ("NO_COLOR", "FORCE_COLOR", "SSH_CONNECTION", "SSH_TTY", "TMUX", "COLU
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`: the loops that end and start processes run as often as `reliability.md` §9 asks."""
     parser.addoption("--long", action="store_true", help="kill loops and the like in full length")
+    parser.addoption("--postgres", action="store_true", help="every server and store keeps its runs in PostgreSQL")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what one process must do alone, so that the others do not wait for it at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what one process must do alone, so that the others do not wait for it at the end.
+
+    With `--postgres` the tests of what only SQLite has are left out.
+    """
+    if config.getoption("--postgres"):
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
@@ -83,6 +92,18 @@ def home(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = new_home()
     monkeypatch.setenv("FLOWLATCH_HOME", str(directory))
     return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def postgres(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With `--postgres`: a cluster for all tests of this process, with a database for each data directory."""
+    if not request.config.getoption("--postgres"):
+        yield
+        return
+    with PostgresProcess() as started:
+        PostgresProcess.current = started
+        yield
+        PostgresProcess.current = None
 
 
 @pytest.fixture(scope="session", autouse=True)

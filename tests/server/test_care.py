@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
@@ -95,7 +96,7 @@ class Dead:
         wire.data(mutation, {"i": {"task_run_id": self.task_run, "version": 0, "state": {"type": "Running"}}})
         wire.set_state(self.submitted, 1, "Submitted")
         server.stop()
-        silence(server.data / "flowlatch.db")
+        silence(server.data)
 
     def states(self, server: ServerProcess) -> tuple[str, str]:
         """Return the state of the task run, and of the run that was only submitted."""
@@ -105,12 +106,19 @@ class Dead:
         return task, wire.run(self.submitted)["state"]
 
 
-def silence(database: Path) -> None:
+def silence(data: Path) -> None:
     """Put all heartbeats an hour back, as if nothing had been heard since."""
     hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
-    connection = sqlite3.connect(database)
+    statement = f"UPDATE flow_run SET heartbeat = '{hour_ago}'"
+    if PostgresProcess.current is not None:
+        import psycopg
+
+        with psycopg.connect(PostgresProcess.current.database_of(data)) as database:
+            database.execute(statement)
+        return
+    connection = sqlite3.connect(data / "flowlatch.db")
     with connection:
-        connection.execute("UPDATE flow_run SET heartbeat = ?", (hour_ago,))
+        connection.execute(statement)
     connection.close()
 
 

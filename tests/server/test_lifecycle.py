@@ -44,6 +44,7 @@ def refused(home: Path, *options: str, stderr_has: str = "") -> str:
     return lines[-1]
 
 
+@pytest.mark.sqlite
 def test_it_says_ready_once_and_leaves_files_for_clients(server: ServerProcess) -> None:
     info = read_server_file(server.data)
     assert info is not None
@@ -108,6 +109,7 @@ def test_a_port_that_is_taken(server: ServerProcess, home: Path, tmp_path: Path)
     assert str(server.port) in line
 
 
+@pytest.mark.sqlite
 def test_a_foreign_file_is_left_alone(home: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
@@ -121,7 +123,9 @@ def test_a_foreign_file_is_left_alone(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        (["--database", "postgresql://localhost/x"], "--database"),
+        (["--database", "postgresql://127.0.0.1:1/runs"], "postgresql runs on 127.0.0.1:1 cannot be used"),
+        (["--database", "postgresql://me:secret@127.0.0.1:1/runs"], "PGPASSWORD"),
+        (["--database", "postgresql://127.0.0.1:x/runs"], "invalid integer value"),
         (["--database", "mysql://localhost/x"], "--database"),
         (["--host", "0.0.0.0"], "--public"),
         (["--host", "0.0.0.0", "--public", "--no-auth"], "--no-auth"),

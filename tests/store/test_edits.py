@@ -19,6 +19,7 @@ from flowlatch.store.base import Refusal
 from flowlatch.store.derived import name_matches
 from flowlatch.store.operations import flow_run_edits, flow_runs, logs, task_runs, tenants
 from tests.store.world import World
+from tests.support.postgres import PostgresProcess
 
 
 async def test_edits_leave_the_version_alone_and_bump_updated(world: World) -> None:
@@ -137,6 +138,8 @@ class Derived(RuleBasedStateMachine):
         assert {(row["label"], row["scheduled_start_time"], row["run_seq"]) for row in labels} == {
             (label, row["scheduled_start_time"], row["seq"]) for row in rows for label in json.loads(row["labels"])
         }
+        if PostgresProcess.current is not None:
+            return  # names are in an index that the database keeps by itself
         found = f"SELECT seq FROM flow_run WHERE seq IN ({name_matches(':phrase')}) AND instr(name, :part)"
         for part in ("alpha", "gam", 'q"uote'):
             phrase = '"' + part.replace('"', '""') + '"'
@@ -154,6 +157,7 @@ TestDerived = Derived.TestCase
 TestDerived.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 
 
+@pytest.mark.sqlite
 async def test_names_enter_the_index_many_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flow_id = await world.flow()
     monkeypatch.setattr(derived, "UNINDEXED_NAMES", 4)

@@ -24,6 +24,8 @@ from flowlatch.store.migrations import runner
 from flowlatch.store.sqlite import open_sqlite
 from tests.store.world import World
 
+pytestmark = pytest.mark.sqlite
+
 DATABASE = "flowlatch.db"
 
 

@@ -17,6 +17,8 @@ from flowlatch.store.base import StoreUnusable
 from flowlatch.store.operations import logs
 from tests.store.world import Clock, World
 
+pytestmark = pytest.mark.sqlite
+
 DATABASE = "flowlatch.db"
 
 

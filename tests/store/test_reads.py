@@ -14,7 +14,9 @@ from flowlatch.store.connection import connect_reader
 from flowlatch.store.functions import interval_text, like_to_glob
 from flowlatch.store.operations import flow_run_edits, tenants
 from flowlatch.store.readers import Reading
+from flowlatch.store.sqlite import SqliteStore
 from tests.store.world import World
+from tests.support.waiting import eventually_async
 
 SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
 
@@ -29,6 +31,7 @@ async def test_slow_statement_is_interrupted_in_sqlite(world: World) -> None:
     assert (await world.store.read("SELECT 1", {})).rows == [(1,)]
 
 
+@pytest.mark.sqlite
 async def test_stop_before_the_statement_has_begun_is_not_lost(world: World) -> None:
     """SQLite forgets an interrupt that comes while no statement runs."""
     reading: list[Reading[Any]] = []
@@ -38,6 +41,7 @@ async def test_stop_before_the_statement_has_begun_is_not_lost(world: World) -> 
         return connection.execute(SLOW).fetchall()
 
     reading.append(Reading(question))
+    assert isinstance(world.store, SqliteStore)
     connection = connect_reader(world.store.path)
     with pytest.raises(Refusal, match="too long"):
         await asyncio.wait_for(asyncio.to_thread(reading[0].run, connection), 20)
@@ -54,7 +58,12 @@ async def test_cancelled_read_frees_its_thread(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT :text", "SELECT :text || :text", "SELECT value FROM json_each('[1,2,3]') JOIN (SELECT :part)"]
+    "sql",
+    [
+        "SELECT :text",
+        "SELECT :text || :text",
+        "SELECT value FROM json_each('[1,2,3]') CROSS JOIN (SELECT :part) AS part",
+    ],
 )
 async def test_answer_over_the_limit_is_refused(world: World, sql: str) -> None:
     parameters = {"text": "x" * 1_500, "part": "y"}
@@ -88,7 +97,7 @@ async def changes(world: World, seq: int, **options: Any) -> tuple[int, list[tup
 
 async def test_changes_name_each_run_once_with_its_newest(world: World) -> None:
     heard: list[Change] = []
-    world.store.on_commit(heard.extend)
+    world.store.on_commit(lambda changed: heard.extend(changed or []))
     flow_id = await world.flow()
     start = await world.store.last_seq()
     assert await changes(world, start) == (start, [])
@@ -103,6 +112,7 @@ async def test_changes_name_each_run_once_with_its_newest(world: World) -> None:
     assert await changes(world, middle) == (last, [(one, "updated"), (two, "gone")])
     assert await changes(world, middle, ids=[two, "other"]) == (last, [(two, "gone")])
     assert await changes(world, middle, ids=[]) == (last, [])
+    await eventually_async(lambda: heard and heard[-1].seq == last)
     assert [change.seq for change in heard] == list(range(start + 1, last + 1))
     assert [change.kind for change in heard] == ["added"] * 3 + ["updated"] * 2 + ["gone"]
 
@@ -155,6 +165,7 @@ async def test_interval_in_postgresql_form(world: World, us: int | None, text: s
     assert (await world.store.read("SELECT flowlatch_interval(:us)", {"us": us})).rows == [(text,)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("pattern", "value", "like", "ilike"),
     [

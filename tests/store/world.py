@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flowlatch.store.base import NOBODY, Origin
+from flowlatch.store.base import NOBODY, Origin, Store
 from flowlatch.store.operations import flow_run_states, flow_runs, flows, tenants
-from flowlatch.store.sqlite import SqliteStore, open_sqlite
+from flowlatch.store.sqlite import open_sqlite
+from tests.support.postgres import PostgresProcess
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -33,7 +34,7 @@ class Clock:
 class World:
     """One open store. `await world(operation, **inputs)` runs an operation and returns its payload."""
 
-    def __init__(self, store: SqliteStore, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
         self._numbers = itertools.count(1)
@@ -41,6 +42,11 @@ class World:
     @classmethod
     async def open(cls, directory: Path, clock: Clock | None = None, **options: Any) -> World:
         clock = clock or Clock()
+        current = PostgresProcess.current
+        if current is not None:
+            from flowlatch.store.postgres.store import open_postgres
+
+            return cls(await open_postgres(current.database_of(directory), clock=clock, **options), clock)
         return cls(await open_sqlite(directory, clock=clock, **options), clock)
 
     async def __call__(self, operation: Callable[..., Any], origin: Origin = NOBODY, **inputs: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from tests.support.nursery import Child, Nursery
+from tests.support.postgres import PostgresProcess
 from tests.support.wire import Wire
 
 START_S = 20.0
@@ -69,7 +70,7 @@ class ServerProcess:
 
     def _spawn(self, *extra: str, port: int) -> None:
         assert self._process is None, "it runs already"
-        arguments = ["serve", "--port", str(port), "--data", str(self.data), *self.options, *extra]
+        arguments = ["serve", "--port", str(port), "--data", str(self.data), *self._database(), *self.options, *extra]
         with self._log_path.open("ab") as log:
             if self.nursery is not None and self._is_forked:
                 self._process = self.nursery.start(arguments, self._env, log.fileno())
@@ -81,6 +82,10 @@ class ServerProcess:
                     stderr=log,
                     env=self._env,
                 )
+
+    def _database(self) -> list[str]:
+        current = PostgresProcess.current
+        return [] if current is None else ["--database", current.database_of(self.data)]
 
     def _ready_line(self) -> str:
         assert self._process is not None

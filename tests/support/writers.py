@@ -126,7 +126,7 @@ class Writers:
                 self.records.lost += 1
                 was_lost = True
             except GraphQLErrors as error:
-                if not (was_lost and error.code == "VERSION_LOCKING_ERROR"):
+                if error.code != "BUSY" and not (was_lost and error.code == "VERSION_LOCKING_ERROR"):
                     raise
             run = self._until_answered(lambda: wire.data(RUN, {"id": run_id})["flow_run_by_pk"])
             if run["version"] != version:
@@ -134,7 +134,7 @@ class Writers:
                 return
 
     def _until_answered(self, ask: Callable[[], Any]) -> Any:
-        """Ask until there is an answer; errors in an answer are no lost answer and end it."""
+        """Ask until there is an answer. Errors in an answer are no lost answer and end it, but "not now" is none."""
         wrong: list[GraphQLErrors] = []
 
         def answer() -> Any:
@@ -144,6 +144,8 @@ class Writers:
                 self.records.lost += 1
                 return None
             except GraphQLErrors as error:
+                if error.code == "BUSY":
+                    return None
                 wrong.append(error)
                 return error
 

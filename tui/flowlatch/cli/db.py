@@ -79,21 +79,36 @@ def vacuum(common: Common, data: Path | None) -> None:
 
 @command.command()
 @click.option("--older-than", "age", required=True, metavar="AGE", help="E.g. 90d; units s m h d w.")
+@click.option("--database", metavar="URL", help="A PostgreSQL database instead of a data directory.")
 @data_option
 @pass_common
-def prune(common: Common, age: str, data: Path | None) -> None:
+def prune(common: Common, age: str, database: str | None, data: Path | None) -> None:
     """Delete the runs that ended longer than AGE ago, with their history, task runs and logs."""
     from flowlatch.store import maintenance
     from flowlatch.store.base import Refusal
 
+    older_than = read_age(age)
+    if database is not None and data is not None:
+        raise BadInput("--database and --data: one of them")
     try:
-        deleted = asyncio.run(maintenance.prune(_place(data), read_age(age)))
+        if database is not None:
+            deleted = asyncio.run(_prune_postgres(database, older_than))
+        else:
+            deleted = asyncio.run(maintenance.prune(_place(data), older_than))
     except Refusal as error:
         raise Rejected(one_line(error), error.code) from error
     if common.json:
         common.out.json({"deleted": deleted})
     else:
         common.out.line(f"{deleted} runs deleted")
+
+
+async def _prune_postgres(url: str, older_than: timedelta) -> int:
+    from flowlatch.store import maintenance
+    from flowlatch.store.postgres.connection import shown
+    from flowlatch.store.postgres.store import open_postgres
+
+    return await maintenance.prune_store(await open_postgres(url), shown(url), older_than)
 
 
 def read_age(text: str) -> timedelta:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flowlatch.errors import BadInput, ConfigError
+from flowlatch.errors import BadInput
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -28,7 +28,7 @@ def length_of_time(text: str, option: str) -> float:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=4200, show_default=True, type=int, help="Port; 0 picks a free one.")
 @click.option("--data", type=click.Path(path_type=Path), help="Data directory: database, token, discovery file.")
-@click.option("--database", help="postgresql://… instead of SQLite.")
+@click.option("--database", metavar="URL", help="postgresql://USER@HOST/NAME instead of SQLite; see PGPASSFILE.")
 @click.option("--no-auth", is_flag=True, help="No token; loopback only.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Lines of [NAME ]TOKEN instead of an own token.")
 @click.option("--allow-host", multiple=True, metavar="H", help="Accept this Host header too; may be repeated.")
@@ -69,12 +69,11 @@ def command(
     from flowlatch.server.logs import configure
     from flowlatch.server.process import ServeOptions, serve
 
-    if database is not None:
-        raise ConfigError("--database: this version keeps its runs in SQLite; leave the option out")
     configure(as_json=log_json)
     return serve(
         ServeOptions(
             data=data or places().data,
+            database=database,
             host=host,
             port=port,
             auth=not no_auth,

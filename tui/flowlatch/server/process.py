@@ -36,7 +36,8 @@ from flowlatch.server.background import Background, Intervals
 from flowlatch.server.connection import Connection
 from flowlatch.server.schema import schema
 from flowlatch.server.service import Service
-from flowlatch.store.sqlite import SqliteStore, open_sqlite
+from flowlatch.store.base import Store
+from flowlatch.store.sqlite import open_sqlite
 from flowlatch.version import __version__
 
 KEEP_ALIVE_S = 60
@@ -51,6 +52,8 @@ class ServeOptions:
     """What `flowlatch serve` was asked to do."""
 
     data: Path
+    database: str | None = None
+    """A URL of PostgreSQL; None: SQLite in `data`."""
     host: str = "127.0.0.1"
     port: int = 4200
     auth: bool = True
@@ -135,7 +138,7 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(options: ServeOptions, directory: Path, listening: socket.socket) -> int:
-    store = await open_sqlite(directory, idempotency_window_s=options.idempotency_window_s)
+    store = await _open_store(options, directory)
     try:
         return await _serve_store(options, directory, listening, store)
     finally:
@@ -143,7 +146,15 @@ async def _serve(options: ServeOptions, directory: Path, listening: socket.socke
         logger.info("stopped")
 
 
-async def _serve_store(options: ServeOptions, directory: Path, listening: socket.socket, store: SqliteStore) -> int:
+async def _open_store(options: ServeOptions, directory: Path) -> Store:
+    if options.database is None:
+        return await open_sqlite(directory, idempotency_window_s=options.idempotency_window_s)
+    from flowlatch.store.postgres.store import open_postgres  # the driver is loaded only where it is used
+
+    return await open_postgres(options.database, idempotency_window_s=options.idempotency_window_s)
+
+
+async def _serve_store(options: ServeOptions, directory: Path, listening: socket.socket, store: Store) -> int:
     schema()  # built before the first request and not by it
     port = listening.getsockname()[1]
     token_file = _token_file(options, directory)

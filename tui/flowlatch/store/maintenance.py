@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flowlatch.store import files
 from flowlatch.store.backup import copy_database
-from flowlatch.store.base import Refusal, StoreUnusable
+from flowlatch.store.base import Refusal, Store, StoreUnusable
 from flowlatch.store.connection import connect, connect_writer
 from flowlatch.store.derived import INDEXED
 from flowlatch.store.operations.pruning import prune_runs
@@ -112,11 +112,16 @@ def vacuum(place: Path) -> tuple[int, int]:
 async def prune(
     place: Path, older_than: timedelta, *, clock: Callable[[], datetime] = wall_clock, part: int = PART
 ) -> int:
+    """Delete old runs of a database file; see `prune_store`. `vacuum` gives the room back to the disk."""
+    store = await open_sqlite(database_in(place), clock=clock)
+    return await prune_store(store, str(store.path), older_than, part=part)
+
+
+async def prune_store(store: Store, name: str, older_than: timedelta, *, part: int = PART) -> int:
     """Delete the runs that were finished, and not touched since, for longer than `older_than`; return how many.
 
-    Their states, task runs and logs go along; the room is used again by new rows, `vacuum` gives it back to the disk.
+    Their states, task runs and logs go along. Closes the store; `name` is what it is called in errors.
     """
-    store = await open_sqlite(database_in(place), clock=clock)
     before = utc_text(store.now() - older_than)
     deleted = 0
     try:
@@ -126,6 +131,6 @@ async def prune(
             if len(gone["flow_run_ids"]) < part:
                 return deleted
     except Refusal as refusal:
-        raise StoreUnusable(f"{store.path}: {refusal.message}; {deleted} runs were deleted before") from refusal
+        raise StoreUnusable(f"{name}: {refusal.message}; {deleted} runs were deleted before") from refusal
     finally:
         await store.close()
