@@ -107,6 +107,28 @@ async def test_a_clock_that_is_behind_neither_revives_nor_shortens_a_key(open_wo
     assert times == sorted(times)
 
 
+async def test_who_follows_is_told_when_the_database_is_not_heard_of(tmp_path: Path) -> None:
+    """Other servers may still write to it: an open connection without a word would say that nothing happens."""
+    cluster = await asyncio.to_thread(PostgresProcess().start)
+    options = ("--database", cluster.new_database())
+    with ServerProcess(tmp_path, *options) as server:
+        async with opened(server) as socket:
+            await socket.init()
+            await socket.subscribe()
+            await socket.changes()
+            await asyncio.to_thread(cluster.stop)
+            assert await socket.get() == {"type": "complete", "id": "1"}
+            await socket.subscribe("2")
+            refused = await socket.get()
+            assert (refused["type"], refused["id"]) == ("error", "2")
+            assert refused["payload"][0]["extensions"]["code"] == "BUSY"
+            await asyncio.to_thread(cluster.start)
+            await eventually_async(lambda: asyncio.to_thread(server.wire().create_flow, "again"), 20)
+            await socket.subscribe("3")
+            assert (await socket.changes("3"))["changes"] == []
+    await asyncio.to_thread(cluster.close)
+
+
 async def test_a_subscriber_sees_what_is_done_on_another_server(cluster: PostgresProcess, tmp_path: Path) -> None:
     options = ("--database", cluster.new_database())
     with ServerProcess(tmp_path / "one", *options) as one, ServerProcess(tmp_path / "two", *options) as two:

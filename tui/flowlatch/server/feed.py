@@ -199,6 +199,7 @@ class Feed:
         self.sockets = 0
         self.subscriptions = 0
         service.store.on_commit(self._committed)
+        service.store.on_silence(self._silent)
 
     def _committed(self, changed: list[Change] | None) -> None:
         for group in self._groups.values():
@@ -206,6 +207,12 @@ class Feed:
                 group.miss()
             else:
                 group.add(changed)
+
+    def _silent(self) -> None:
+        """End everything that is followed: an open connection would say that nothing happens."""
+        for group in self._groups.values():
+            group.close()
+        self._groups.clear()
 
     def join(self, question: Question) -> Follower:
         """Return a follower of a question: it gets every change committed from now on."""

@@ -165,6 +165,13 @@ class Store(Protocol):
         """
         ...
 
+    def on_silence(self, listener: Callable[[], None]) -> None:
+        """Call `listener` in the event loop when commits of other servers cannot be heard of any more.
+
+        Whoever follows here must not believe then that nothing happens.
+        """
+        ...
+
     async def changes_since(
         self, seq: int, *, ids: Sequence[str] | None = None, limit: int = 1000
     ) -> tuple[int, list[Change]] | None:

@@ -132,6 +132,9 @@ class SqliteStore:
         """Call `listener` after each commit that changed runs; see `base.Store.on_commit`."""
         self._listeners.append(listener)
 
+    def on_silence(self, listener: Callable[[], None]) -> None:
+        """Do nothing: all commits are made here; see `base.Store.on_silence`."""
+
     async def changes_since(
         self, seq: int, *, ids: Sequence[str] | None = None, limit: int = 1000
     ) -> tuple[int, list[Change]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -25,6 +26,9 @@ READ_S = 60
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+# It warns of what is raised anyway.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 _COMMON: Mapping[str, str | int] = {
     "application_name": "flowlatch",

@@ -19,6 +19,8 @@ from flowlatch.store.postgres.connection import reason_of
 from flowlatch.store.postgres.session import CHANNEL
 
 POLL_S = 1.0
+SILENCE_S = 3.0
+"""Time without an answer after which it is said that nothing is known."""
 AT_ONCE = 1000
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class News:
 
     def __init__(self, conninfo: str, since: Since, last_seq: Callable[[], Awaitable[int]]) -> None:
         self.listeners: list[Listener] = []
+        self.silence_listeners: list[Callable[[], None]] = []
         self._conninfo = conninfo
         self._since = since
         self._last_seq = last_seq
@@ -57,13 +60,22 @@ class News:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        heard_at: float | None = loop.time()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
             self._woken.clear()
-            with suppress(Refusal):  # the database does not answer: the next look tells what came meanwhile
+            try:
                 await self._catch_up()
+            except Refusal:  # the database does not answer: the next look that succeeds tells what came meanwhile
+                if heard_at is not None and loop.time() - heard_at > SILENCE_S:
+                    heard_at = None
+                    for listener in self.silence_listeners:
+                        listener()
+            else:
+                heard_at = loop.time()
 
     async def _catch_up(self) -> None:
         while True:

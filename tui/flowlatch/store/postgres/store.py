@@ -136,6 +136,10 @@ class PostgresStore:
         """Call `listener` after each commit that changed runs; see `base.Store.on_commit`."""
         self.news.listeners.append(listener)
 
+    def on_silence(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the database cannot be heard of; see `base.Store.on_silence`."""
+        self.news.silence_listeners.append(listener)
+
     async def changes_since(
         self, seq: int, *, ids: Sequence[str] | None = None, limit: int = 1000
     ) -> tuple[int, list[Change]] | None:
