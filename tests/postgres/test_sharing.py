@@ -56,7 +56,11 @@ async def test_each_server_tells_what_all_commit_in_one_order(open_world: OpenWo
     for world, told in zip((one, two), heard, strict=True):
         world.store.on_commit(lambda changed, told=told: told.extend(changed))  # type: ignore[misc]
     flow_id = await one.flow()
-    runs = await asyncio.gather(*(world.run(flow_id) for _ in range(30) for world in (one, two)))
+
+    async def create(world: World) -> list[str]:
+        return [await world.run(flow_id) for _ in range(30)]
+
+    runs = [run_id for made in await asyncio.gather(create(one), create(two)) for run_id in made]
     await asyncio.gather(*(two.set(run_id, 1, "Running") for run_id in runs[:20]))
     await one(flow_run_edits.delete_flow_run, flow_run_id=runs[0])
     last = await one.store.last_seq()
@@ -109,9 +113,8 @@ async def test_a_clock_that_is_behind_neither_revives_nor_shortens_a_key(open_wo
 
 async def test_who_follows_is_told_when_the_database_is_not_heard_of(tmp_path: Path) -> None:
     """Other servers may still write to it: an open connection without a word would say that nothing happens."""
-    cluster = await asyncio.to_thread(PostgresProcess().start)
-    options = ("--database", cluster.new_database())
-    with ServerProcess(tmp_path, *options) as server:
+    cluster = PostgresProcess()
+    with cluster, ServerProcess(tmp_path, "--database", cluster.new_database()) as server:
         async with opened(server) as socket:
             await socket.init()
             await socket.subscribe()
@@ -126,7 +129,6 @@ async def test_who_follows_is_told_when_the_database_is_not_heard_of(tmp_path: P
             await eventually_async(lambda: asyncio.to_thread(server.wire().create_flow, "again"), 20)
             await socket.subscribe("3")
             assert (await socket.changes("3"))["changes"] == []
-    await asyncio.to_thread(cluster.close)
 
 
 async def test_a_subscriber_sees_what_is_done_on_another_server(cluster: PostgresProcess, tmp_path: Path) -> None:

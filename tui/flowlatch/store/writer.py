@@ -121,10 +121,12 @@ class Writer:
         try:
             changes = self._transact(jobs)
         except TransactionLost as lost:
-            parts = [jobs] if lost.is_cut and not is_again else [[job] for job in jobs]
-            if not is_again or len(jobs) > 1:
-                for part in parts:
-                    self._work(part, is_again=True)
+            if lost.is_cut and not is_again:
+                self._work(jobs, is_again=True)
+                return
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._work([job], is_again=True)
                 return
             changes = []
             self._fail(jobs, lost.cause)
