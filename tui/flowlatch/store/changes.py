@@ -13,9 +13,14 @@ FAR_BEHIND = 100_000
 GONE_KEPT = 100_000
 """Deleted runs remembered at least."""
 
-_SINCE = """SELECT change_seq, id, CASE WHEN added_seq > :seq THEN 'added' ELSE 'updated' END AS kind
-FROM flow_run WHERE change_seq > :seq{some_runs}
-UNION ALL SELECT change_seq, run_id, 'gone' FROM gone_run WHERE change_seq > :seq{some_gone}
+# Each half is cut by itself, so that both databases walk an index from `seq` on, whatever they expect to find there.
+_SINCE = """SELECT * FROM (
+    SELECT change_seq, id, CASE WHEN added_seq > :seq THEN 'added' ELSE 'updated' END AS kind
+    FROM flow_run WHERE change_seq > :seq{some_runs} ORDER BY change_seq LIMIT :limit
+) AS kept
+UNION ALL SELECT * FROM (
+    SELECT change_seq, run_id, 'gone' FROM gone_run WHERE change_seq > :seq{some_gone} ORDER BY change_seq LIMIT :limit
+) AS gone
 ORDER BY change_seq LIMIT :limit"""
 _SINCE_ALL = _SINCE.format(some_runs="", some_gone="")
 _SINCE_SOME = _SINCE.format(

@@ -43,7 +43,10 @@ _WRITER = (
     f"-c lock_timeout={LOCK_S:.0f}s -c idle_in_transaction_session_timeout=30s -c statement_timeout=30s"
     " -c default_transaction_isolation=read\\ committed"
 )
-_READER = f"-c default_transaction_read_only=on -c statement_timeout={READ_S}s"
+_READER = (
+    f"-c default_transaction_read_only=on -c statement_timeout={READ_S}s"
+    " -c plan_cache_mode=force_custom_plan"  # one plan for all values would walk the wrong index for some
+)
 
 _STORAGE = (errors.DiskFull, errors.ReadOnlySqlTransaction, errors.IoError)
 _BUSY = (
