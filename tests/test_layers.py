@@ -135,6 +135,19 @@ def _wrong_imports(module: Module) -> Iterator[str]:
             yield f"{module.where}:{found.line} {room} imports {found.target}"
 
 
+def test_databases_know_nothing_of_each_other_and_the_store_of_none() -> None:
+    homes = ("store.sqlite", "store.postgres")
+    wrong = [
+        f"{module.where}:{found.line} imports {name}"
+        for module in modules()
+        if module.name.startswith("store")
+        for found, name in own_imports(module)
+        for home in homes
+        if name.startswith(home) and not module.name.startswith(home)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_a_command_that_only_prints_imports_no_other_room() -> None:
     """`--version` and `--help` load what `__main__` and `cli.main` name at module level, and so on; no more."""
     by_name = {module.name: module for module in modules()}

@@ -25,11 +25,11 @@ from typing import Any
 
 from flowlatch.discovery import DATABASE, DirectoryLock, prepare_directory
 from flowlatch.store.base import Tx
-from flowlatch.store.connection import connect
 from flowlatch.store.names import ADJECTIVES, ANIMALS
 from flowlatch.store.operations.flows import create_flow
 from flowlatch.store.operations.tenants import create_project
-from flowlatch.store.sqlite import open_sqlite
+from flowlatch.store.sqlite.connection import connect
+from flowlatch.store.sqlite.store import open_sqlite
 from tests.bench.fill_details import Details, insert_sql
 from tests.bench.fill_words import as_text, new_id
 

@@ -23,9 +23,9 @@ from flowlatch.server.compile import NOW, compile_plan
 from flowlatch.server.execute import prepare
 from flowlatch.server.plan import Values
 from flowlatch.server.selection import root_plan
-from flowlatch.store.connection import connect_reader
 from flowlatch.store.spelling import SQLITE
-from flowlatch.store.sqlite import FILE_NAME
+from flowlatch.store.sqlite.connection import connect_reader
+from flowlatch.store.sqlite.store import FILE_NAME
 from tests.bench.fill import fill
 from tests.bench.load import Ask, Place, Question
 from tests.bench.report import Figure, median, quantile, show

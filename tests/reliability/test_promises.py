@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from flowlatch.store import maintenance
+from flowlatch.store.sqlite import maintenance
 from tests.support.server import ServerProcess
 from tests.support.wire import CREATE_RUN, GraphQLErrors, Wire
 from tests.support.writers import Writers, check

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from flowlatch.store import derived
 from flowlatch.store.base import Refusal
-from flowlatch.store.derived import name_matches
 from flowlatch.store.operations import flow_run_edits, flow_runs, logs, task_runs, tenants
+from flowlatch.store.sqlite import derived
+from flowlatch.store.sqlite.derived import name_matches
 from tests.store.world import World
 from tests.support.postgres import PostgresProcess
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from flowlatch.store import connection as connections
-from flowlatch.store import files, migrations
 from flowlatch.store.base import StoreUnusable
-from flowlatch.store.migrations import runner
-from flowlatch.store.sqlite import open_sqlite
+from flowlatch.store.sqlite import connection as connections
+from flowlatch.store.sqlite import files, migrations
+from flowlatch.store.sqlite.migrations import runner
+from flowlatch.store.sqlite.store import open_sqlite
 from tests.store.world import World
 
 pytestmark = pytest.mark.sqlite
@@ -194,7 +194,7 @@ def upgrade():
 MIGRATE = """
 import sys
 from pathlib import Path
-from flowlatch.store import migrations
+from flowlatch.store.sqlite import migrations
 migrations.upgrade(Path(sys.argv[1]), 1, target=2, place=Path(sys.argv[2]))
 print("committed", flush=True)
 """

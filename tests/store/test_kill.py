@@ -26,7 +26,7 @@ CHILD = """
 import asyncio, json, sys
 from pathlib import Path
 from flowlatch.store.operations import flow_run_states, flow_runs
-from flowlatch.store.sqlite import open_sqlite
+from flowlatch.store.sqlite.store import open_sqlite
 
 async def main(directory, flow_id, round_, seed):
     store = await open_sqlite(Path(directory))
@@ -58,7 +58,7 @@ SETUP = """
 import asyncio, sys
 from pathlib import Path
 from flowlatch.store.operations import flows, tenants
-from flowlatch.store.sqlite import open_sqlite
+from flowlatch.store.sqlite.store import open_sqlite
 
 async def main(directory):
     store = await open_sqlite(Path(directory))

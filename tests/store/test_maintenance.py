@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from flowlatch.store import maintenance
 from flowlatch.store.base import StoreUnusable
 from flowlatch.store.operations import logs
+from flowlatch.store.sqlite import maintenance
 from tests.store.world import Clock, World
 
 pytestmark = pytest.mark.sqlite

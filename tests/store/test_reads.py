@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from flowlatch.store.base import Change, Refusal
-from flowlatch.store.connection import connect_reader
-from flowlatch.store.functions import interval_text, like_to_glob
 from flowlatch.store.operations import flow_run_edits, tenants
-from flowlatch.store.readers import Reading
-from flowlatch.store.sqlite import SqliteStore
+from flowlatch.store.sqlite.connection import connect_reader
+from flowlatch.store.sqlite.functions import interval_text, like_to_glob
+from flowlatch.store.sqlite.readers import Reading
+from flowlatch.store.sqlite.store import SqliteStore
 from tests.store.world import World
 from tests.support.waiting import eventually_async
 

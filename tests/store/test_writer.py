@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from flowlatch.store import connection as connections
 from flowlatch.store.base import Change, Refusal, Tx
 from flowlatch.store.operations import flow_run_edits, flow_runs
-from flowlatch.store.sqlite import SqliteStore, open_sqlite
+from flowlatch.store.sqlite import connection as connections
+from flowlatch.store.sqlite.store import SqliteStore, open_sqlite
 from flowlatch.store.tx import StoreClock
 from tests.store.world import START, Clock, World
 from tests.support.postgres import PostgresProcess

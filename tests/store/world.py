@@ -11,7 +11,7 @@ from typing import Any
 
 from flowlatch.store.base import NOBODY, Origin, Store
 from flowlatch.store.operations import flow_run_states, flow_runs, flows, tenants
-from flowlatch.store.sqlite import open_sqlite
+from flowlatch.store.sqlite.store import open_sqlite
 from tests.support.postgres import PostgresProcess
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -34,7 +34,7 @@ def command() -> None:
 @pass_common
 def check(common: Common, data: Path | None) -> int:
     """Read the whole database and say what is wrong with it."""
-    from flowlatch.store import maintenance
+    from flowlatch.store.sqlite import maintenance
 
     place = _place(data)
     problems = maintenance.check(place)
@@ -54,7 +54,7 @@ def check(common: Common, data: Path | None) -> int:
 @pass_common
 def backup(common: Common, target: Path, data: Path | None) -> None:
     """Copy the database as it is at this moment into the new file TARGET; the server may go on."""
-    from flowlatch.store import maintenance
+    from flowlatch.store.sqlite import maintenance
 
     size = maintenance.backup(_place(data), target)
     if common.json:
@@ -68,7 +68,7 @@ def backup(common: Common, target: Path, data: Path | None) -> None:
 @pass_common
 def vacuum(common: Common, data: Path | None) -> None:
     """Give the room of deleted rows back to the disk; writers wait meanwhile."""
-    from flowlatch.store import maintenance
+    from flowlatch.store.sqlite import maintenance
 
     before, after = maintenance.vacuum(_place(data))
     if common.json:
@@ -84,8 +84,8 @@ def vacuum(common: Common, data: Path | None) -> None:
 @pass_common
 def prune(common: Common, age: str, database: str | None, data: Path | None) -> None:
     """Delete the runs that ended longer than AGE ago, with their history, task runs and logs."""
-    from flowlatch.store import maintenance
     from flowlatch.store.base import Refusal
+    from flowlatch.store.sqlite import maintenance
 
     older_than = read_age(age)
     if database is not None and data is not None:
@@ -104,11 +104,11 @@ def prune(common: Common, age: str, database: str | None, data: Path | None) -> 
 
 
 async def _prune_postgres(url: str, older_than: timedelta) -> int:
-    from flowlatch.store import maintenance
     from flowlatch.store.postgres.connection import shown
     from flowlatch.store.postgres.store import open_postgres
+    from flowlatch.store.pruning import prune_store
 
-    return await maintenance.prune_store(await open_postgres(url), shown(url), older_than)
+    return await prune_store(await open_postgres(url), shown(url), older_than)
 
 
 def read_age(text: str) -> timedelta:

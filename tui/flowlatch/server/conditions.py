@@ -15,7 +15,7 @@ from typing import Any
 from flowlatch.server.plan import EVERYTHING, Compare, Condition, Group, OrderBy, Related, Values
 from flowlatch.server.relations import CURRENT_STATE, RELATIONS, scalar_of, wire_columns
 from flowlatch.store.base import Refusal
-from flowlatch.store.functions import like_to_glob
+from flowlatch.store.sqlite.functions import like_to_glob
 from flowlatch.store.tables import Table
 from flowlatch.store.times import canonical_time
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flowlatch.server.plan import Compare, Condition, Group, Related
 from flowlatch.server.relations import CURRENT_STATE, RELATIONS, scalar_of
 from flowlatch.server.sql import Row, Select, every, operand, some
-from flowlatch.store.derived import name_matches
 from flowlatch.store.schema import flow_run_label
+from flowlatch.store.sqlite.derived import name_matches
 
 _ORDERINGS = {"_eq": "=", "_neq": "!=", "_gt": ">", "_gte": ">=", "_lt": "<", "_lte": "<="}
 

@@ -37,7 +37,7 @@ from flowlatch.server.connection import Connection
 from flowlatch.server.schema import schema
 from flowlatch.server.service import Service
 from flowlatch.store.base import Store
-from flowlatch.store.sqlite import open_sqlite
+from flowlatch.store.sqlite.store import open_sqlite
 from flowlatch.version import __version__
 
 KEEP_ALIVE_S = 60

@@ -15,6 +15,8 @@ from flowlatch.errors import ConfigError
 from flowlatch.store.spelling import Spelling
 
 T = TypeVar("T")
+DAY_S = 86_400.0
+"""How long an idempotency key lives after its use, unless the server is told otherwise."""
 
 
 class Refusal(Exception):

@@ -13,7 +13,7 @@ Encoding, the same for every table:
 `flow_run.serialized_state` and `task_run.serialized_state` are not stored twice: they are the `serialized_state` of the
 state row that `state_id` names. `flow_run.idempotency` is the row of the table `idempotency` with that `flow_run_id`.
 
-What is no table or index (full-text index, triggers) is in `store.derived`.
+What is no table or index (full-text index, triggers) is in `store.sqlite.derived`.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Spelling(Hashable, Protocol):
 
 
 class Sqlite:
-    """SQLite, with the functions of `store.functions`."""
+    """SQLite, with the functions of `store.sqlite.functions`."""
 
     pairs = 60  # it takes 127 arguments
     is_text_walked = True

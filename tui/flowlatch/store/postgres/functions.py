@@ -1,4 +1,4 @@
-"""What our SQL calls in PostgreSQL beyond what it has: the functions of `store.functions`, triggers, text search.
+"""What our SQL calls in PostgreSQL beyond what it has: functions like those for SQLite, triggers, text search.
 
 They are made with the tables, in the same schema, and are called by the same names as in SQLite.
 """

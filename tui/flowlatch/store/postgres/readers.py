@@ -13,6 +13,7 @@ import psycopg
 from psycopg import errors
 
 from flowlatch.store.base import Refusal
+from flowlatch.store.limits import too_slow
 from flowlatch.store.postgres.connection import Connection, as_refusal, connect_reader
 
 T = TypeVar("T")
@@ -33,12 +34,12 @@ class Reading(Generic[T]):
         """Ask the question. Raises `Refusal`, or the driver's error where it is a fault of ours."""
         with self._guard:
             if self._is_stopped:
-                raise _too_slow()
+                raise too_slow()
             self._connection = connection
         try:
             return self._question(connection)
         except errors.QueryCanceled:
-            raise _too_slow() from None
+            raise too_slow() from None
         finally:
             with self._guard:
                 self._connection = None
@@ -109,7 +110,3 @@ class Readers:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-
-
-def _too_slow() -> Refusal:
-    return Refusal("LIMIT", "the query took too long and was stopped: ask for fewer rows or add a filter")

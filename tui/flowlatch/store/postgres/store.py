@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from flowlatch.store import changes
-from flowlatch.store.base import NOBODY, Change, Listener, Operation, Origin, Rows, StoreUnusable
+from flowlatch.store.base import DAY_S, NOBODY, Change, Listener, Operation, Origin, Rows, StoreUnusable
+from flowlatch.store.limits import too_large
 from flowlatch.store.names import random_id, random_name
 from flowlatch.store.postgres import build
 from flowlatch.store.postgres.connection import (
@@ -27,13 +28,11 @@ from flowlatch.store.postgres.connection import (
 from flowlatch.store.postgres.news import News
 from flowlatch.store.postgres.readers import Readers
 from flowlatch.store.postgres.session import PostgresSession
-from flowlatch.store.readers import too_large
 from flowlatch.store.spelling import POSTGRES, Spelling
 from flowlatch.store.tx import Sources, wall_clock
 from flowlatch.store.write_queue import WriteQueue
 
 T = TypeVar("T")
-DAY_S = 86_400.0
 READ_S = 10.0
 logger = logging.getLogger(__name__)
 
@@ -48,8 +47,8 @@ async def open_postgres(
 ) -> PostgresStore:
     """Open the database that `url` (postgresql://…, without a password) names; make our tables if there are none.
 
-    Belongs to the running event loop; the rest as `sqlite.open_sqlite`. Raises `ConfigError` for a URL that cannot be
-    used and `StoreUnusable` (one line) for a database that cannot be reached, is foreign or newer.
+    Belongs to the running event loop; the rest as `open_sqlite`. Raises `ConfigError` for a URL that cannot
+    be used and `StoreUnusable` (one line) for a database that cannot be reached, is foreign or newer.
     """
     sources = Sources(clock, new_id, words, idempotency_window_s)
     conninfo, where = place(url), shown(url)

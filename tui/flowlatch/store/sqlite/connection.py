@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from flowlatch.store import functions
 from flowlatch.store.base import Refusal
+from flowlatch.store.sqlite import functions
 
 BUSY_TIMEOUT_S = 5.0
 WRITER_CACHE_KIB = 16 * 1024

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from flowlatch.store import derived, schema
-from flowlatch.store.backup import copy_database
+from flowlatch.store import schema
 from flowlatch.store.base import StoreUnusable
-from flowlatch.store.files import APPLICATION_ID, SCHEMA_VERSION
+from flowlatch.store.sqlite import derived
+from flowlatch.store.sqlite.backup import copy_database
+from flowlatch.store.sqlite.files import APPLICATION_ID, SCHEMA_VERSION
 from flowlatch.store.times import utc_text
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def upgrade(path: Path, version: int, *, target: int = SCHEMA_VERSION, place: Pa
 
     A backup of the old file is left beside it. Raises `StoreUnusable` when it cannot be made; nothing is changed then.
     """
-    from flowlatch.store.migrations.runner import run
+    from flowlatch.store.sqlite.migrations.runner import run
 
     backup = backup_path(path, version)
     try:

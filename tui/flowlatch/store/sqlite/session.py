@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from flowlatch.store import derived
 from flowlatch.store.base import Change, Refusal
-from flowlatch.store.connection import as_refusal
+from flowlatch.store.sqlite import derived
+from flowlatch.store.sqlite.connection import as_refusal
 
 
 class SqliteSession:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from flowlatch.store.base import Refusal
-from flowlatch.store.connection import as_refusal, connect_reader, primary_code
+from flowlatch.store.limits import too_large, too_slow
+from flowlatch.store.sqlite.connection import as_refusal, connect_reader, primary_code
 
 T = TypeVar("T")
 THREADS = 4
@@ -33,7 +34,7 @@ class Reading(Generic[T]):
     def run(self, connection: sqlite3.Connection) -> T:
         with self._guard:
             if self.stopped:
-                raise _too_slow()
+                raise too_slow()
             self._connection = connection
         # An interrupt that comes before the statement has begun is lost, so the statement also looks by itself.
         connection.set_progress_handler(lambda: self.stopped, CHECK_EVERY)
@@ -48,7 +49,7 @@ class Reading(Generic[T]):
     def _meaning(self, error: sqlite3.Error) -> Exception:
         code = primary_code(error)
         if code == sqlite3.SQLITE_INTERRUPT and self.stopped:
-            return _too_slow()
+            return too_slow()
         if code == sqlite3.SQLITE_TOOBIG:
             return too_large()
         if code == sqlite3.SQLITE_ERROR and "parser stack overflow" in str(error):
@@ -113,15 +114,6 @@ def limit_length(connection: sqlite3.Connection, limit_bytes: int) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limit_bytes or WHOLE)
 
 
-def too_large() -> Refusal:
-    """Return the refusal of an answer that has too many bytes."""
-    return Refusal("LIMIT", "the answer is too large: ask for fewer rows with limit and offset, or for fewer fields")
-
-
 def _too_deep() -> Refusal:
     """SQLite reads about five lists within lists."""
     return Refusal("LIMIT", "the query is nested too deeply for the database: ask for fewer levels of lists at once")
-
-
-def _too_slow() -> Refusal:
-    return Refusal("LIMIT", "the query took too long and was stopped: ask for fewer rows or add a filter")

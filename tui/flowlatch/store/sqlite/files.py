@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 
 from flowlatch.store.base import StoreUnusable
-from flowlatch.store.connection import connect, connect_writer, primary_code
+from flowlatch.store.sqlite.connection import connect, connect_writer, primary_code
 
 APPLICATION_ID = 0x664C6368
 """`PRAGMA application_id` of our files: ASCII `fLch`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from flowlatch.store.connection import connect
+from flowlatch.store.sqlite.connection import connect
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
 
-from flowlatch.store.connection import connect
+from flowlatch.store.sqlite.connection import connect
 
 
 def run(path: Path, revision: str, place: Path) -> None:

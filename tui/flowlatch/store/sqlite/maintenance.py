@@ -11,20 +11,17 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from flowlatch.store import files
-from flowlatch.store.backup import copy_database
-from flowlatch.store.base import Refusal, Store, StoreUnusable
-from flowlatch.store.connection import connect, connect_writer
-from flowlatch.store.derived import INDEXED
-from flowlatch.store.operations.pruning import prune_runs
-from flowlatch.store.sqlite import FILE_NAME, open_sqlite
-from flowlatch.store.times import utc_text
+from flowlatch.store.base import StoreUnusable
+from flowlatch.store.pruning import PART, prune_store
+from flowlatch.store.sqlite import files
+from flowlatch.store.sqlite.backup import copy_database
+from flowlatch.store.sqlite.connection import connect, connect_writer
+from flowlatch.store.sqlite.derived import INDEXED
+from flowlatch.store.sqlite.store import FILE_NAME, open_sqlite
 from flowlatch.store.tx import wall_clock
 
 PROBLEMS = 20
 """Lines of a check at most."""
-PART = 500
-"""Runs that `prune` deletes in one transaction."""
 
 _RULES = (
     (
@@ -115,22 +112,3 @@ async def prune(
     """Delete old runs of a database file; see `prune_store`. `vacuum` gives the room back to the disk."""
     store = await open_sqlite(database_in(place), clock=clock)
     return await prune_store(store, str(store.path), older_than, part=part)
-
-
-async def prune_store(store: Store, name: str, older_than: timedelta, *, part: int = PART) -> int:
-    """Delete the runs that were finished, and not touched since, for longer than `older_than`; return how many.
-
-    Their states, task runs and logs go along. Closes the store; `name` is what it is called in errors.
-    """
-    before = utc_text(store.now() - older_than)
-    deleted = 0
-    try:
-        while True:
-            gone = await store.write(lambda tx: prune_runs(tx, before=before, limit=part))
-            deleted += len(gone["flow_run_ids"])
-            if len(gone["flow_run_ids"]) < part:
-                return deleted
-    except Refusal as refusal:
-        raise StoreUnusable(f"{name}: {refusal.message}; {deleted} runs were deleted before") from refusal
-    finally:
-        await store.close()

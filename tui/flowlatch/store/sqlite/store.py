@@ -10,19 +10,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flowlatch.store import changes, files, migrations
-from flowlatch.store.base import NOBODY, Change, Listener, Operation, Origin, Rows
-from flowlatch.store.connection import connect_writer
+from flowlatch.store import changes
+from flowlatch.store.base import DAY_S, NOBODY, Change, Listener, Operation, Origin, Rows
+from flowlatch.store.limits import too_large
 from flowlatch.store.names import random_id, random_name
-from flowlatch.store.readers import Readers, limit_length, too_large
 from flowlatch.store.spelling import SQLITE, Spelling
-from flowlatch.store.sqlite_session import SqliteSession
+from flowlatch.store.sqlite import files, migrations
+from flowlatch.store.sqlite.connection import connect_writer
+from flowlatch.store.sqlite.readers import Readers, limit_length
+from flowlatch.store.sqlite.session import SqliteSession
 from flowlatch.store.tx import Sources, wall_clock
 from flowlatch.store.write_queue import WriteQueue
 
 T = TypeVar("T")
 FILE_NAME = "flowlatch.db"
-DAY_S = 86_400.0
 logger = logging.getLogger(__name__)
 
 
