@@ -40,7 +40,7 @@ _COMMON: Mapping[str, str | int] = {
     "tcp_user_timeout": 20_000,
 }
 _WRITER = (
-    f"-c lock_timeout={LOCK_S:.0f}s -c idle_in_transaction_session_timeout=30s -c statement_timeout=30s"
+    f"-c lock_timeout={LOCK_S:.0f}s -c idle_in_transaction_session_timeout=10s -c statement_timeout=30s"
     " -c default_transaction_isolation=read\\ committed"
 )
 _READER = (
