@@ -70,9 +70,10 @@ async def test_answer_over_the_limit_is_refused(world: World, sql: str) -> None:
     if "json_each" in sql:
         sql = sql.replace("SELECT value", "SELECT :third")
         parameters["third"] = "z" * 400
-    with pytest.raises(Refusal, match="too large") as refused:
-        await world.store.read(sql, parameters, limit_bytes=1_000)
-    assert refused.value.code == "LIMIT"
+    for _ in range(6):  # more often than there are threads: each is free again
+        with pytest.raises(Refusal, match="too large") as refused:
+            await world.store.read(sql, parameters, limit_bytes=1_000)
+        assert refused.value.code == "LIMIT"
     assert (await world.store.read("SELECT :text AS t", parameters)).columns == ["t"]
 
 

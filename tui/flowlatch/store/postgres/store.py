@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 
@@ -118,11 +119,13 @@ class PostgresStore:
                 cursor.execute(adapted(sql), parameters)
                 return Rows(cursor.fetchall(), _names(cursor))
             rows, size = [], 0
-            for row in cursor.stream(adapted(sql), parameters):
-                size += sum(len(value) for value in row if isinstance(value, str | bytes))
-                if size > limit_bytes:
-                    raise too_large()
-                rows.append(row)
+            stream = cast("Generator[tuple[Any, ...]]", cursor.stream(adapted(sql), parameters))
+            with closing(stream):  # left open it would keep the connection
+                for row in stream:
+                    size += sum(len(value) for value in row if isinstance(value, str | bytes))
+                    if size > limit_bytes:
+                        raise too_large()
+                    rows.append(row)
             return Rows(rows, _names(cursor))
 
         return await self._readers.ask(question, timeout_s)
