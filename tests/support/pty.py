@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 import pyte
+from wcwidth import wcwidth
 
 KEYS = {
     "enter": "\r",
@@ -90,6 +91,19 @@ class _Screen(pyte.Screen):
             self.buffer.update(self._main)
             self._main = None
             self.restore_cursor()
+
+
+def row_text(screen: pyte.Screen, y: int) -> str:
+    """Return a row of an emulated screen. Half of a wide character, the other half painted over, is a blank.
+
+    The emulator's own `display` fails on such a half, which is there for as long as a repaint is half read.
+    """
+    line, shown, x = screen.buffer[y], "", 0
+    while x < screen.columns:
+        data = line[x].data
+        shown += data or " "
+        x += 2 if data and wcwidth(data[0]) == 2 else 1
+    return shown
 
 
 class Terminal:
@@ -179,7 +193,8 @@ class Terminal:
         screen = self.screen
         shown = (self._fed, screen.columns, screen.lines)
         if shown != self._shown:
-            self._lines, self._shown = list(screen.display), shown  # milliseconds of work, asked for again and again
+            # milliseconds of work, asked for again and again
+            self._lines, self._shown = [row_text(screen, y) for y in range(screen.lines)], shown
         return list(self._lines)
 
     @property

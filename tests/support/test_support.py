@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 
+import pyte
 import pytest
 
-from tests.support.pty import Terminal, key_bytes
+from tests.support.pty import Terminal, key_bytes, row_text
 from tests.support.waiting import eventually, eventually_async
 
 
@@ -70,3 +71,12 @@ def test_resizing_reaches_the_command() -> None:
 )
 def test_keys_have_the_bytes_of_a_terminal(key: str, sent: bytes) -> None:
     assert key_bytes(key) == sent
+
+
+def test_half_of_a_wide_character_is_a_blank() -> None:
+    screen = pyte.Screen(8, 1)
+    stream = pyte.Stream(screen)
+    stream.feed("日本ab")
+    assert row_text(screen, 0) == screen.display[0] == "日本ab  "
+    stream.feed("\x1b[1;1Hx")
+    assert row_text(screen, 0) == "x 本ab  "
