@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -63,16 +63,15 @@ async def open_postgres(
 def _prepare(conninfo: str, where: str, sources: Sources) -> tuple[PostgresSession, str, str, int]:
     """Return a session that writes to a database that has our schema, and what is known of that."""
     try:
-        connection = connect_writer(conninfo)
-        try:
+        with ExitStack() as undo:
+            connection = connect_writer(conninfo)
+            undo.callback(connection.close)
             recognise(connection, where)
             build.prepare(connection, where, now=sources.clock(), new_id=sources.new_id)
             meta = connection.execute("SELECT value FROM store_meta WHERE name = 'server_id'").fetchone()
             clock = connection.execute("SELECT last_time, change_seq FROM store_clock").fetchone()
             session = PostgresSession(conninfo, connection)
-        except BaseException:
-            connection.close()
-            raise
+            undo.pop_all()
     except psycopg.Error as error:
         raise StoreUnusable(f"{where} cannot be used: {reason_of(error)}") from error
     assert meta is not None
