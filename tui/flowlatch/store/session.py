@@ -82,7 +82,3 @@ class Session(Protocol):
     def as_refusal(self, error: Exception) -> Refusal | None:
         """Return what a driver's error means to a caller, None for a fault of ours."""
         ...
-
-    def close(self) -> None:
-        """Close the connection. Safe to call twice."""
-        ...

@@ -87,3 +87,21 @@ class WriteQueue:
     def finish(self) -> None:
         """Do all that was taken, then end. Blocks; call it once, after `refuse`, outside of the event loop."""
         self._writer.stop()
+
+
+class WritingStore:
+    """The half of a `base.Store` that writes, whatever database is below."""
+
+    _queue: WriteQueue
+
+    def now(self) -> datetime:
+        """Return the time as the next transaction would see it, aware UTC."""
+        return self._queue.now()
+
+    async def write(self, operation: Operation[T], origin: Origin = NOBODY) -> T:
+        """Run one operation; see `base.Store.write`."""
+        return await self._queue.write(operation, origin)
+
+    async def write_all(self, operations: Sequence[Operation[Any]], origin: Origin = NOBODY) -> list[Any]:
+        """Run operations in order, each atomic for itself; see `base.Store.write_all`."""
+        return await self._queue.write_all(operations, origin)

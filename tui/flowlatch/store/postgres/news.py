@@ -69,7 +69,9 @@ class News:
             self._woken.clear()
             try:
                 await self._catch_up()
-            except Refusal:  # the database does not answer: the next look that succeeds tells what came meanwhile
+            except (Refusal, psycopg.Error) as problem:  # the next look that succeeds tells what came meanwhile
+                if not isinstance(problem, Refusal):
+                    logger.error("looking for changes failed: %s", reason_of(problem))
                 if heard_at is not None and loop.time() - heard_at > SILENCE_S:
                     heard_at = None
                     for listener in self.silence_listeners:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 import psycopg
 
 from flowlatch.store import changes
-from flowlatch.store.base import DAY_S, NOBODY, Change, Listener, Operation, Origin, Rows, StoreUnusable
-from flowlatch.store.limits import too_large
+from flowlatch.store.base import DAY_S, Change, Listener, Rows, StoreUnusable
+from flowlatch.store.limits import within
 from flowlatch.store.names import random_id, random_name
 from flowlatch.store.postgres import build
 from flowlatch.store.postgres.connection import (
@@ -31,7 +31,7 @@ from flowlatch.store.postgres.readers import Readers
 from flowlatch.store.postgres.session import PostgresSession
 from flowlatch.store.spelling import POSTGRES, Spelling
 from flowlatch.store.tx import Sources, wall_clock
-from flowlatch.store.write_queue import WriteQueue
+from flowlatch.store.write_queue import WriteQueue, WritingStore
 
 T = TypeVar("T")
 READ_S = 10.0
@@ -79,8 +79,11 @@ def _prepare(conninfo: str, where: str, sources: Sources) -> tuple[PostgresSessi
     return session, meta[0], clock[0], clock[1]
 
 
-class PostgresStore:
-    """A `base.Store` on a PostgreSQL database that other servers may use at the same time."""
+class PostgresStore(WritingStore):
+    """A `base.Store` on a PostgreSQL database that other servers may use at the same time.
+
+    Its writes may raise `session.OutcomeUnknown` too.
+    """
 
     spelling: Spelling = POSTGRES
 
@@ -95,18 +98,6 @@ class PostgresStore:
         self._queue = WriteQueue(self._session, sources, last_time, lambda _: self.news.wake())
         self._closing: asyncio.Task[None] | None = None
 
-    def now(self) -> datetime:
-        """Return the time as the next transaction of this server would see it, aware UTC."""
-        return self._queue.now()
-
-    async def write(self, operation: Operation[T], origin: Origin = NOBODY) -> T:
-        """Run one operation; see `base.Store.write`. Raises `session.OutcomeUnknown` too."""
-        return await self._queue.write(operation, origin)
-
-    async def write_all(self, operations: Sequence[Operation[Any]], origin: Origin = NOBODY) -> list[Any]:
-        """Run operations in order, each atomic for itself; see `base.Store.write_all` and `write`."""
-        return await self._queue.write_all(operations, origin)
-
     async def read(
         self, sql: str, parameters: dict[str, Any], *, timeout_s: float = READ_S, limit_bytes: int = 0
     ) -> Rows:
@@ -117,15 +108,9 @@ class PostgresStore:
             if not limit_bytes:
                 cursor.execute(adapted(sql), parameters)
                 return Rows(cursor.fetchall(), _names(cursor))
-            rows, size = [], 0
             stream = cast("Generator[tuple[Any, ...]]", cursor.stream(adapted(sql), parameters))
             with closing(stream):  # left open it would keep the connection
-                for row in stream:
-                    size += sum(len(value) for value in row if isinstance(value, str | bytes))
-                    if size > limit_bytes:
-                        raise too_large()
-                    rows.append(row)
-            return Rows(rows, _names(cursor))
+                return Rows(within(limit_bytes, stream), _names(cursor))
 
         return await self._readers.ask(question, timeout_s)
 

@@ -66,7 +66,3 @@ class SqliteSession:
     def as_refusal(self, error: Exception) -> Refusal | None:
         """See `session.Session`."""
         return as_refusal(error) if isinstance(error, sqlite3.Error) else None
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()

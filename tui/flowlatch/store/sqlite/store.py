@@ -8,11 +8,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from flowlatch.store import changes
-from flowlatch.store.base import DAY_S, NOBODY, Change, Listener, Operation, Origin, Rows
-from flowlatch.store.limits import too_large
+from flowlatch.store.base import DAY_S, Change, Listener, Rows
+from flowlatch.store.limits import within
 from flowlatch.store.names import random_id, random_name
 from flowlatch.store.spelling import SQLITE, Spelling
 from flowlatch.store.sqlite import files, migrations
@@ -20,9 +20,8 @@ from flowlatch.store.sqlite.connection import connect_writer
 from flowlatch.store.sqlite.readers import Readers, limit_length
 from flowlatch.store.sqlite.session import SqliteSession
 from flowlatch.store.tx import Sources, wall_clock
-from flowlatch.store.write_queue import WriteQueue
+from flowlatch.store.write_queue import WriteQueue, WritingStore
 
-T = TypeVar("T")
 FILE_NAME = "flowlatch.db"
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def _prepare(place: Path, sources: Sources) -> tuple[Path, sqlite3.Connection]:
     return path, connection
 
 
-class SqliteStore:
+class SqliteStore(WritingStore):
     """A `base.Store` on one SQLite file."""
 
     spelling: Spelling = SQLITE
@@ -81,18 +80,6 @@ class SqliteStore:
         self._readers = Readers(path)
         self._queue = WriteQueue(SqliteSession(connection), sources, last_time, self._committed)
         self._closing: asyncio.Task[None] | None = None
-
-    def now(self) -> datetime:
-        """Return the time as the next transaction would see it, aware UTC."""
-        return self._queue.now()
-
-    async def write(self, operation: Operation[T], origin: Origin = NOBODY) -> T:
-        """Run one operation; see `base.Store.write`."""
-        return await self._queue.write(operation, origin)
-
-    async def write_all(self, operations: Sequence[Operation[Any]], origin: Origin = NOBODY) -> list[Any]:
-        """Run operations in order, each atomic for itself; see `base.Store.write_all`."""
-        return await self._queue.write_all(operations, origin)
 
     def _committed(self, changed: list[Change]) -> None:
         merged = changes.merge(changed)
@@ -110,13 +97,7 @@ class SqliteStore:
             columns = [column[0] for column in cursor.description or ()]
             if not limit_bytes:
                 return Rows(cursor.fetchall(), columns)
-            rows, size = [], 0
-            for row in cursor:
-                size += sum(len(value) for value in row if isinstance(value, str | bytes))
-                if size > limit_bytes:
-                    raise too_large()
-                rows.append(row)
-            return Rows(rows, columns)
+            return Rows(within(limit_bytes, cursor), columns)
 
         return await self._readers.ask(question, timeout_s)
 
