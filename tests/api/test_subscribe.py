@@ -1,4 +1,4 @@
-"""A websocket server that takes the connection and never says hello. Source: reliability.md §2."""
+"""Live connections that are never acknowledged, or left at a bad moment. Source: reliability.md §2."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from gql.transport.websockets import WebsocketsTransport
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
@@ -71,12 +72,7 @@ async def test_leaving_at_any_moment_ends_at_once_and_leaves_no_connection(
     token = Secret(server.token or "")
     for after_ms in (0, 2, 4, 6, 8, 10, 14, 20, 40, 80):
         link = Link(Profile(name="brief", url=server.url), server.url, token=token)
-
-        async def listen(link: Link = link) -> None:
-            async for _ in subscribe.subscribe(link, DOCUMENT, {}):
-                pass
-
-        listening = asyncio.create_task(listen())
+        listening = asyncio.create_task(_listen(link))
         await asyncio.wait({listening}, timeout=after_ms / 1000)
         listening.cancel()
         if is_told_twice:
@@ -86,3 +82,34 @@ async def test_leaving_at_any_moment_ends_at_once_and_leaves_no_connection(
         assert done, f"cancelled after {after_ms} ms, and it goes on"
         await link.aclose()
     assert await eventually_async(lambda: b"flowlatch_websockets 0.0" in wire.http.get("/metrics").content)
+
+
+@pytest.mark.parametrize("moment", ["_after_initialize", "_handle_answer"])
+async def test_leaving_in_any_step_after_a_message_leaves_no_connection(
+    moment: str, monkeypatch: pytest.MonkeyPatch, server: ServerProcess, wire: Wire
+) -> None:
+    has_come = asyncio.Event()
+    goes_on = getattr(WebsocketsTransport, moment)
+
+    async def tell(*arguments: object) -> None:
+        has_come.set()
+        await goes_on(*arguments)
+
+    monkeypatch.setattr(WebsocketsTransport, moment, tell)
+    for steps in range(30):
+        has_come.clear()
+        link = Link(Profile(name="brief", url=server.url), server.url, token=Secret(server.token or ""))
+        listening = asyncio.create_task(_listen(link))
+        await has_come.wait()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        listening.cancel()
+        done, _ = await asyncio.wait({listening}, timeout=1)
+        assert done, f"cancelled {steps} steps after the message, and it goes on"
+        await link.aclose()
+    assert await eventually_async(lambda: b"flowlatch_websockets 0.0" in wire.http.get("/metrics").content)
+
+
+async def _listen(link: Link) -> None:
+    async for _ in subscribe.subscribe(link, DOCUMENT, {}):
+        pass

@@ -58,7 +58,6 @@ async def subscribe(
         connect_timeout=CONNECT_S,
         ack_timeout=ACK_S,
         close_timeout=3 * CLOSE_S,
-        keep_alive_timeout=SILENCE_S,
         connect_args={
             "max_size": MAX_ANSWER_BYTES,
             "close_timeout": CLOSE_S,
@@ -75,7 +74,10 @@ async def subscribe(
         ping = asyncio.create_task(transport.ping_received.wait())
         waiting = {answer, ping}
         while True:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            # not gql's own watch over the silence: told to end in the step of a message it goes on, and so does a close
+            done, _ = await asyncio.wait(waiting, timeout=SILENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                raise Unreachable(f"{link.where}: the live connection failed (silent for {SILENCE_S:g} s)")
             waiting -= done
             if ping in done:
                 transport.ping_received.clear()
