@@ -302,6 +302,37 @@ def test_a_push_that_overtakes_a_page_is_kept() -> None:
     assert board.get(row.id) == newer
 
 
+def changed_to(board: Board, server: Server, run: FlowRun, state: str) -> FlowRun:
+    changed = replace(run, state=state, version=run.version + 1, updated=NOW + timedelta(seconds=run.version + 1))
+    server.runs[run.id] = changed
+    board.apply(updated(changed), NOW)
+    return changed
+
+
+def test_a_row_of_the_filter_before_that_enters_the_new_one_is_not_lost_to_a_page_under_way() -> None:
+    board, server = loaded(1)
+    [run] = board.window.rows
+    board.ask(RunQuery(states=("Failed",)), NOW)
+    board.expect()
+    page = server.page(board.query)
+    failed = changed_to(board, server, run, "Failed")
+    board.take(page, generation=board.generation)
+    load(board, server)
+    assert board.window.rows == (failed,)
+
+
+def test_a_row_that_left_and_came_back_is_not_lost_to_a_page_under_way() -> None:
+    board, server = loaded(3, RunQuery(states=("Scheduled",)))
+    run = changed_to(board, server, board.window.rows[2], "Running")
+    board.expect()
+    page = server.page(board.query)
+    back = changed_to(board, server, run, "Scheduled")
+    board.take(page, generation=board.generation)
+    load(board, server)
+    assert back in board.window.rows
+    assert board.total == 3
+
+
 @pytest.mark.parametrize("count", [100_000, 1_000_000])
 def test_the_end_of_a_long_list_is_one_page_away(count: int) -> None:
     board = Board()

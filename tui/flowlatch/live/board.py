@@ -292,7 +292,9 @@ class Board:
         is_in = matches(newest, self.query, now)
         if place is not None:
             self._rows[place] = newest
-            if not is_in or sort_value(newest, self.query) != sort_value(old, self.query):
+            # a row of the filter before, or one that had left, stands there though no page under way may have it
+            stays = is_in and matches(old, self.query, now)
+            if not stays or sort_value(newest, self.query) != sort_value(old, self.query):
                 self._spoil()
         if self._guest and self._guest.run.id == run.id:
             self._guest = Guest(self._guest.index, newest)
