@@ -29,7 +29,6 @@ HELLO = (
     Answer(b"true"),
     Answer(b'"3.8.8"'),
     Answer(b'{"detail":"CSRF protection is disabled."}', 422),
-    Answer(b"true"),
 )
 """What a server answers to the probe."""
 

@@ -57,6 +57,7 @@ async def test_capabilities_say_what_the_server_is(place: Place) -> None:
     assert found.version
     assert not found.read_only
     assert abs(await place.backend.server_now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert place.backend.clock_skew == timedelta(0)
 
 
 async def test_a_created_run_reads_back_whole(place: Place) -> None:
@@ -394,6 +395,18 @@ async def test_watching_goes_on_from_a_cursor(place: Place) -> None:
     with pytest.raises((Rejected, BadInput), match="cursor"):
         async with aclosing(place.backend.watch(since="no cursor")) as batches:  # type: ignore[type-var]
             await anext(batches)
+
+
+async def test_connecting_tells_where_changes_count_from(place: Place) -> None:
+    if not place.is_ours:
+        assert place.backend.start_cursor is None
+        return
+    flow = await make_flow(place)
+    await place.backend.connect()
+    run_id = await make_run(place, flow)
+    since = place.backend.start_cursor
+    async with asyncio.timeout(20), aclosing(place.backend.watch(since=since)) as batches:  # type: ignore[type-var]
+        assert (await news_of(batches, run_id)).kind is ChangeKind.ADDED
 
 
 async def test_watching_some_runs_sees_only_those_and_their_end(place: Place) -> None:

@@ -31,27 +31,38 @@ CHANGE = ChangeBatch(cursor="1", changes=[RunChange(id=RunId("a"), kind=ChangeKi
 class ScriptedBackend:
     """Answers as told: `batches` are yielded one by one, an exception in between ends the stream."""
 
-    def __init__(self, server_id: str = "db", *, skew_s: float = 0.0, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        server_id: str = "db",
+        *,
+        skew_s: float = 0.0,
+        read_only: bool = False,
+        start_cursor: str | None = None,
+    ) -> None:
         self.url = "http://scripted"
         self.capabilities = Capabilities(
             kind=Kind.FLOWLATCH, server_id=server_id, locking=Locking.ENFORCED, read_only=read_only
         )
         self.traffic = Traffic()
         self.batches: asyncio.Queue[ChangeBatch | Exception] = asyncio.Queue()
-        self.batches.put_nowait(ChangeBatch(cursor="0"))
+        if start_cursor is None:
+            self.batches.put_nowait(ChangeBatch(cursor="0"))
         self.is_closed = False
         self.asked_for_time = 0
         self.is_resting = False
         self.silence: Exception | None = None
-        self._skew = timedelta(seconds=skew_s)
+        self.clock_skew = timedelta(seconds=skew_s)
+        self.start_cursor = start_cursor
+        self.watched_since: list[str | None] = []
 
     async def server_now(self) -> datetime:
         self.asked_for_time += 1
-        if self.silence is not None and self.asked_for_time > 1:
+        if self.silence is not None:
             raise self.silence
-        return utc_now() + self._skew
+        return utc_now() + self.clock_skew
 
-    async def watch(self) -> AsyncIterator[ChangeBatch]:
+    async def watch(self, *, since: str | None = None) -> AsyncIterator[ChangeBatch]:
+        self.watched_since.append(since)
         while True:
             batch = await self.batches.get()
             if isinstance(batch, Exception):
@@ -207,7 +218,7 @@ async def test_silence_is_asked_about_and_then_is_a_loss() -> None:
     async with following(Script(backend), heartbeat_s=0.02) as (follow, _):
         await eventually_async(lambda: follow.link.phase is Phase.OFFLINE)
         assert follow.link.reason == "no answer"
-        assert backend.asked_for_time == 2
+        assert backend.asked_for_time == 1
 
 
 async def test_a_silent_server_that_answers_stays_online() -> None:
@@ -236,12 +247,23 @@ async def test_while_nobody_looks_silence_is_borne_longer_and_a_look_asks_at_onc
 
 async def test_the_end_of_the_stream_is_a_loss() -> None:
     class Ending(ScriptedBackend):
-        async def watch(self) -> AsyncIterator[ChangeBatch]:
+        async def watch(self, *, since: str | None = None) -> AsyncIterator[ChangeBatch]:
             yield ChangeBatch(cursor="0")
 
     async with following(Script(Ending())) as (follow, _):
         await eventually_async(lambda: follow.link.phase is Phase.OFFLINE)
         assert "ended the stream" in follow.link.reason
+
+
+async def test_rows_need_not_wait_for_the_stream_where_connecting_told_its_start() -> None:
+    backend = ScriptedBackend(start_cursor="7")
+    async with following(Script(backend)) as (follow, events):
+        await eventually_async(lambda: follow.link.is_online)
+        assert reloads(events) == [ReloadReason.CONNECTED]
+        backend.batches.put_nowait(CHANGE)
+        await eventually_async(lambda: RunsChanged(CHANGE) in events)
+        assert backend.watched_since == ["7"]
+        assert len(reloads(events)) == 1
 
 
 async def test_a_skewed_clock_is_measured() -> None:

@@ -100,12 +100,28 @@ class Backend(Protocol):
         """Requests and bytes since it was opened."""
         ...
 
+    @property
+    def clock_skew(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's, as `connect` or `server_now` last found.
+
+        Zero where the difference is less than what the way there hides.
+        """
+        ...
+
+    @property
+    def start_cursor(self) -> str | None:
+        """The place among all changes at which `connect` found the server; None where it says none.
+
+        Whoever loads a page right after connecting misses nothing by `watch(since=start_cursor)`.
+        """
+        ...
+
     async def connect(self) -> Capabilities:
         """Probe the server; may be called again after a loss."""
         ...
 
     async def server_now(self) -> datetime:
-        """Return the server's clock (aware, UTC): ages are shown by it, so that a skewed client never lies."""
+        """Ask for the server's clock (aware, UTC): ages are shown by it, so that a skewed client never lies."""
         ...
 
     async def page(self, query: RunQuery, *, with_total: bool = True) -> RunPage:

@@ -21,6 +21,8 @@ class Connection:
         self._profile = profile
         self._has_auth = has_auth
         self._capabilities: Capabilities | None = None
+        self.start_cursor: str | None = None
+        """Where `connect` found the server among all changes; None where it says none."""
         self._pace = Pace(profile.poll_s, sleep=sleep)
 
     @property

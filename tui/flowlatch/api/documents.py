@@ -11,7 +11,10 @@ from functools import cached_property
 
 from flowlatch.model.kin import How
 
-PROBE_OURS = "{ api { version capabilities { server_id locking idempotency_window_s read_only now } } }"
+PROBE_OURS = (
+    "{ api { version capabilities { server_id locking idempotency_window_s read_only now } }"
+    " flow_run_changes(limit: 1) { cursor } }"
+)
 PROBE_PREFECT1 = "{ api { version } flow_run(limit: 1) { id version } }"
 NOW = "{ api { capabilities { now } } }"
 HELLO = "{ hello }"

@@ -63,7 +63,7 @@ class GraphQLBackend(Connection, GraphQLWrites):
         wanted = self._profile.kind
         if wanted != "prefect1":
             try:
-                return self._ours(await self._call.read(documents.PROBE_OURS))
+                return self._ours(await self._timed(documents.PROBE_OURS))
             except Rejected as error:
                 if wanted == "flowlatch":
                     raise ForeignServer(f"{one_line(self.url, 120)}: no flowlatch server ({error})") from error
@@ -74,7 +74,7 @@ class GraphQLBackend(Connection, GraphQLWrites):
                 f"{one_line(self.url, 120)}: a GraphQL server, but not for flow runs ({error})"
             ) from error
         self._dialect = Dialect(is_ours=False)
-        self._skew = timedelta(seconds=self._link.skew_s)
+        self._note_date()
         version = convert.child(answer, "api").get("version")
         return Capabilities(
             kind=Kind.PREFECT1,
@@ -91,10 +91,10 @@ class GraphQLBackend(Connection, GraphQLWrites):
             found = convert.child(api, "capabilities")
             server_id = convert.required_text(found, "server_id")
             locking = str(found.get("locking") or "").lower()
+            self.start_cursor = convert.required_text(convert.child(answer, "flow_run_changes"), "cursor")
         except convert.Unreadable as error:
             raise ForeignServer(f"{one_line(self.url, 120)}: unreadable capabilities ({error})") from error
         self._dialect = Dialect(is_ours=True)
-        self._note_now(found)
         window = found.get("idempotency_window_s")
         return Capabilities(
             kind=Kind.FLOWLATCH,

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -40,6 +40,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_RETRY_AFTER_S = 60.0
 READ_ATTEMPTS = 3
 FIRST_BACKOFF_S = 0.2
+_HALF_A_SECOND = timedelta(seconds=0.5)
 KEEP_ALIVE_S = 30.0
 """Shorter than the 60 s after which our server closes an idle connection: a write must not meet a closing one."""
 ACTOR_BYTES = 200
@@ -113,8 +114,8 @@ class Link:
         self._is_closed = False
         self._under_way: dict[asyncio.Timeout, asyncio.Event] = {}
         """Time limit of each request → what is set when it has ended."""
-        self.skew_s = 0.0
-        """Server's clock minus ours, from the last `Date` header."""
+        self.skew = timedelta()
+        """Server's clock minus ours, from the last `Date` header; zero within a second, to which that is cut."""
         self.ssl_context = _ssl_context(profile) if url.startswith("https:") else None
         self.proxy = proxy_for(url)
         self._client = httpx.AsyncClient(
@@ -270,7 +271,8 @@ class Link:
         except (KeyError, ValueError, TypeError, OverflowError):
             return
         if stamp.tzinfo is not None:
-            self.skew_s = (stamp - datetime.now(UTC)).total_seconds()
+            skew = stamp + _HALF_A_SECOND - datetime.now(UTC)
+            self.skew = skew if abs(skew) > timedelta(seconds=1) else timedelta()
 
     async def aclose(self) -> None:
         """Close all connections; a request under way ends with `AnswerLost`.

@@ -48,8 +48,8 @@ async def changes(
         first = _batch(await caller.read(dialect.changes, {**_variables(None, ids), "limit": POLL_LIMIT}))
         cursor = first.cursor
         yield first
-        if "gql" not in sys.modules:
-            await sleep(ROWS_FIRST_S)
+    if "gql" not in sys.modules:
+        await sleep(ROWS_FIRST_S)
     while True:
         try:
             async with aclosing(_pushed(caller, dialect, cursor, ids)) as pushed:

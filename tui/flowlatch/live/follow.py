@@ -10,7 +10,6 @@ import logging
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -128,15 +127,11 @@ class Follow:
             self._fail(Unreachable(f"unexpected: {type(error).__name__}"))
 
     async def _adopt(self, backend: Backend) -> None:
-        """Make a new connection the current one and measure the server's clock."""
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(backend.aclose)
-            offset = await self._measure_clock(backend)
-            undo.pop_all()
+        """Make a new connection the current one."""
         known, self.capabilities = self.capabilities, backend.capabilities
         previous, self.backend = self.backend, backend
         backend.rest(self._is_resting)
-        self.clock_offset = offset
+        self.clock_offset = backend.clock_skew
         self._traffic.clear()
         if previous is not None:
             self._retired.append(previous)
@@ -147,19 +142,14 @@ class Follow:
             reason = ReloadReason.RECONNECTED if is_same else ReloadReason.SERVER_CHANGED
         self._reason_to_load = reason
 
-    async def _measure_clock(self, backend: Backend) -> timedelta:
-        asked_at = self._clock()
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            theirs = await backend.server_now()
-        heard_at = self._clock()
-        offset = theirs - (asked_at + (heard_at - asked_at) / 2)
-        return offset if abs(offset) > (heard_at - asked_at) else timedelta(0)
-
     async def _watch(self, backend: Backend) -> None:
         """Tell every change until the stream breaks, which raises."""
-        stream = aiter(backend.watch())
+        start = backend.start_cursor
+        stream = aiter(backend.watch(since=start))
         pending: asyncio.Task[ChangeBatch] | None = None
-        is_first = True
+        is_first = start is None
+        if not is_first:  # connecting told where changes count from, so that rows can be asked for at once
+            self._go_online()
         try:
             while True:
                 pending = pending or asyncio.ensure_future(_next(stream))
@@ -193,9 +183,11 @@ class Follow:
 
     async def _probe(self, backend: Backend) -> None:
         try:
-            self.clock_offset = await self._measure_clock(backend)
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await backend.server_now()
         except TimeoutError as error:
             raise Unreachable(f"no sign of life for {PROBE_TIMEOUT_S:.0f} s") from error
+        self.clock_offset = backend.clock_skew
         self._mark_alive()
 
     def _go_online(self) -> None:

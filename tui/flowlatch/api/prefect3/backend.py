@@ -46,7 +46,6 @@ class Prefect3Backend(Connection, Prefect3Writes):
             raise ForeignServer(f"{self._link.where}: not a Prefect 3 server")
         version = await self._call.get("/admin/version")
         await self._call.begin()
-        await self.server_now()
         self._is_read_only = self._profile.read_only
         self._capabilities = Capabilities(
             kind=Kind.PREFECT3,

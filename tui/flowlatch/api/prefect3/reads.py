@@ -34,16 +34,18 @@ class Prefect3Reads:
     def __init__(self, caller: RestCaller) -> None:
         self._call = caller
         self._flow_names: dict[str, str] = {}
-        self._skew = timedelta()
 
     def _now(self) -> datetime:
-        return datetime.now(UTC) + self._skew
+        return datetime.now(UTC) + self.clock_skew
+
+    @property
+    def clock_skew(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's, by the last answer; zero within a second."""
+        return self._call.link.skew
 
     async def server_now(self) -> datetime:
         """Return the server's clock by the `Date` header, exact to a second."""
         await self._call.get("/health")
-        skew_s = self._call.link.skew_s
-        self._skew = timedelta(seconds=skew_s) if abs(skew_s) > 1.0 else timedelta()
         return self._now()
 
     # ---- lists ---------------------------------------------------------------------------------------------------
