@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,8 @@ QUERIES = (
     RunQuery(not_states=("Success",)),
     RunQuery(text="1"),
     RunQuery(since=NOW - timedelta(hours=2)),
+    RunQuery(labels=("a",)),
+    RunQuery(name="1"),
 )
 SORTS = (Sort(), Sort(descending=False), Sort(key=SortKey.STATE), Sort(key=SortKey.NAME), Sort(key=SortKey.VERSION))
 
@@ -136,6 +139,18 @@ class Deck(RuleBasedStateMachine):
         old = self._any_run(data)
         updated_at = NOW + timedelta(seconds=old.version + 1)
         run = replace(old, state=state, version=old.version + 1, updated=updated_at)
+        self.server.runs[run.id] = run
+        self.board.apply(updated(run), NOW)
+
+    @precondition(lambda self: self.server.runs)
+    @rule(data=st.data(), minutes=st.integers(-60, 400), label=st.sampled_from("ab"), name=st.sampled_from("129"))
+    def server_edits(self, data: st.DataObject, minutes: int, label: str, name: str) -> None:
+        """Another start, other labels or another name: what the operator may change besides the state."""
+        old = self._any_run(data)
+        edits = ({"scheduled_start_time": NOW - timedelta(minutes=minutes)}, {"labels": [label]}, {"name": name})
+        edit: dict[str, Any] = data.draw(st.sampled_from(edits))
+        updated_at = NOW + timedelta(seconds=old.version + 1)
+        run = replace(old, version=old.version + 1, updated=updated_at, **edit)
         self.server.runs[run.id] = run
         self.board.apply(updated(run), NOW)
 
@@ -319,6 +334,23 @@ def test_a_row_of_the_filter_before_that_enters_the_new_one_is_not_lost_to_a_pag
     board.take(page, generation=board.generation)
     load(board, server)
     assert board.window.rows == (failed,)
+
+
+def test_a_run_from_further_down_that_starts_later_now_appears_at_the_top() -> None:
+    board, server = loaded(430)
+    run = server.matching(board.query)[300]
+    assert board.get(run.id) is None
+    sooner = replace(run, scheduled_start_time=NOW + timedelta(hours=1), version=2, updated=NOW + timedelta(seconds=9))
+    server.runs[run.id] = sooner
+    board.apply(updated(sooner), NOW)
+    load(board, server)
+    assert board.window.rows[0] == sooner
+
+
+def test_a_change_further_down_that_stays_there_asks_for_nothing() -> None:
+    board, server = loaded(430)
+    changed_to(board, server, server.matching(board.query)[300], "Failed")
+    assert board.wanted(0, 20) is None
 
 
 def test_a_row_that_left_and_came_back_is_not_lost_to_a_page_under_way() -> None:

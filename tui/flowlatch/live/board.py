@@ -282,8 +282,9 @@ class Board:
         newest = self._newest(run)
         self._heard[run.id] = newest
         if old is None:
-            young = is_new or (run.created is not None and now - run.created < YOUNG)
-            if is_volatile(self.query) or (young and matches(run, self.query, now)):
+            is_young = is_new or (run.created is not None and now - run.created < YOUNG)
+            has_come = is_young or self._is_placed_among_rows(newest)
+            if is_volatile(self.query) or (has_come and matches(newest, self.query, now)):
                 self._spoil()
             return False
         if newest == old or not is_newer(newest, old):
@@ -301,6 +302,20 @@ class Board:
             if is_in:
                 self._spoil()
         return True
+
+    def _is_placed_among_rows(self, run: FlowRun) -> bool:
+        """True when the order puts a run that is not among the rows between them: it started elsewhere before."""
+        values = [sort_value(each, self.query) for each in (*self._rows[:1], run, *self._rows[-1:])]
+        if len(values) == 1:
+            return True
+        try:
+            is_behind, is_before = values[0] < values[1], values[1] < values[2]  # type: ignore[operator]
+            if self.query.sort.descending:
+                is_behind, is_before = values[0] > values[1], values[1] > values[2]  # type: ignore[operator]
+        except TypeError:  # a run without a start time
+            return False
+        is_last = self._offset + len(self._rows) >= self.total
+        return (is_behind or self._offset == 0) and (is_before or is_last)
 
     def _spoil(self) -> None:
         """Rows may have moved: the window must be read anew, and a page on its way may be too old already."""

@@ -27,11 +27,13 @@ def matches(run: FlowRun, query: RunQuery, now: datetime) -> bool:
 
 
 def is_volatile(query: RunQuery) -> bool:
-    """True when a state change can move a run into, out of or within the list."""
-    return (
-        bool(query.states or query.not_states or query.late or query.text or query.not_text)
-        or query.sort.key in _MUTABLE_SORTS
-    )
+    """True when a change of a run can move it into or out of the list, or a change of its state within it.
+
+    Not so where the list is that of some flows, ids or keys, or of all runs, in an order that no state decides.
+    """
+    by_state = query.states or query.not_states or query.late or query.text or query.not_text
+    by_edit = query.name or query.labels or query.not_labels or query.since or query.until
+    return bool(by_state or by_edit) or query.sort.key in _MUTABLE_SORTS
 
 
 def depends_on_time(query: RunQuery) -> bool:
