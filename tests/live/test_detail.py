@@ -113,6 +113,19 @@ async def test_a_pushed_row_is_shown_at_once_and_an_older_one_never(shared_serve
         assert watched.run.parameters == {"day": "x"}, "what a row does not tell stays known"
 
 
+async def test_a_server_that_went_back_to_a_backup_is_believed_in_the_end(
+    shared_server: ServerProcess, run_id: str
+) -> None:
+    async with watching(shared_server, run_id) as watched:
+        detail = await watched.has(lambda d: d.run and len(d.history) == 2)
+        old = watched.run
+        lost = replace(old, version=7, state="Failed")
+        detail.apply(ChangeBatch(cursor="", changes=[RunChange(id=old.id, kind=ChangeKind.UPDATED, run=lost)]))
+        detail.history = [*detail.history, replace(detail.history[-1], version=7, name="Failed")]
+        await watched.has(lambda d: watched.run.version == 2 and len(d.history) == 2)
+        assert (watched.run.state, detail.history[-1].name) == ("Running", "Running")
+
+
 async def test_the_log_is_followed_in_order_and_each_line_is_held_once(
     shared_server: ServerProcess, shared_wire: Wire, run_id: str
 ) -> None:

@@ -38,6 +38,8 @@ RELATED_LIMIT = 10
 RELATED_EVERY_S = 5.0
 LEAST_GAP_S = 0.25
 """Seconds between two requests for one part: a burst of changes is read once."""
+DOUBTED = 4
+"""Answers older than what is shown that are asked for again; after them it is the server that went back, to a backup."""
 RETRY_S = 1.0
 """Seconds without a request after one that found no server; the link says when it is back."""
 
@@ -118,6 +120,7 @@ class RunDetail:
         self._due: set[Part] = set(Part)
         self._asked_at_s: dict[Part, float] = {}
         self._not_before_s = 0.0
+        self._doubted = 0
         self._log_limit = FIRST_LINES
         self._wake.set()
 
@@ -135,7 +138,8 @@ class RunDetail:
             self._wake.set()
 
     def reload(self) -> None:
-        """Ask anew for every part."""
+        """Ask anew for every part, also of a run that was gone."""
+        self.is_gone = False
         self._due = set(Part)
         self._wake.set()
 
@@ -322,7 +326,12 @@ class RunDetail:
     def _take_run(self, run: FlowRun) -> bool:
         if self.run is not None and not is_newer(run, self.run):
             self._due.add(Part.RUN)
-            return False
+            self._doubted += 1
+            if self._doubted < DOUBTED:
+                return False
+            self.history = []
+            self._due.add(Part.HISTORY)
+        self._doubted = 0
         is_new = run != self.run
         self.run = run
         self.is_gone = False
