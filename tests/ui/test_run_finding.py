@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from flowlatch.live.link import ReloadReason
+from flowlatch.live.session import utc_now
 from flowlatch.model.query import SortKey
+from flowlatch.ui.messages import Reload, Tick
 from flowlatch.ui.screens.menu import MenuScreen
 from flowlatch.ui.screens.runs import RunsScreen
 from flowlatch.ui.screens.runs_columns import ColumnsScreen
@@ -87,6 +93,36 @@ async def test_the_prompt_takes_every_letter_as_text(deck: Deck) -> None:
     await deck.write("qnesxCD!")
     assert home(deck).query_one(FilterBar).field.value == "qnesxCD!"
     assert isinstance(deck.app.screen, RunsScreen)
+
+
+async def test_a_filter_by_time_moves_with_the_clock_and_the_cursor_stays(
+    deck: Deck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = (utc_now() - datetime(2026, 1, 1, 6, 30, tzinfo=UTC)) // timedelta(minutes=1)
+    await deck.press("slash")
+    await deck.write(f"since:{minutes}m")
+    await deck.press("enter")
+    await lists(deck, ["amber-lynx", "calm-otter", "odd-wren"])
+    await deck.press("G")
+    assert selected(deck) == "odd-wren"
+    for hours, names in ((1, ["amber-lynx", "calm-otter", "odd-wren"]), (2, ["amber-lynx", "odd-wren"])):
+        ahead = timedelta(hours=hours)
+        monkeypatch.setattr(deck.app.session, "_clock", lambda ahead=ahead: utc_now() + ahead)
+        deck.app.tell_screens(Tick(is_minute=True))
+        await lists(deck, names)
+        await deck.shows("is not in this list any more", f"{len(names) - 1} of 5")
+        assert selected(deck) == "odd-wren"
+
+
+async def test_loading_anew_keeps_what_is_being_typed(deck: Deck) -> None:
+    await deck.press("slash")
+    await deck.write("since:9999h otter")
+    await lists(deck, ["calm-otter"])
+    home(deck).post_message(Reload(ReloadReason.MISSED))
+    await deck.press("backspace", "r")
+    assert home(deck).query_one(FilterBar).field.value == "since:9999h otter"
+    await lists(deck, ["calm-otter"])
+    assert home(deck).parsed.query.text == "otter"
 
 
 async def test_a_pattern_is_local_and_says_so(deck: Deck) -> None:

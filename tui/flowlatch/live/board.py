@@ -97,16 +97,22 @@ class Board:
 
     def ask(self, query: RunQuery, now: datetime) -> None:
         """Look at another list. Old rows stay until new ones come, the selected run unless a new filter excludes it."""
-        before, self.query = self.query, replace(query, offset=0, limit=PAGE_LIMIT)
+        before = self.query
+        self.move_on(query)
         is_same_filter = replace(self.query, sort=before.sort) == before
-        self.generation += 1
-        self.is_dirty = self._is_total_old = True
-        self._heard.clear()
+        self._is_total_old = True
         run = self.selected_run()
         if run is None or not (is_same_filter or matches(run, self.query, now)):
             self._guest = None
             self.selected = None
             self.cursor = 0
+
+    def move_on(self, query: RunQuery) -> None:
+        """Look at the same list at another time: the selected run stays, also where the hours have left it behind."""
+        self.query = replace(query, offset=0, limit=PAGE_LIMIT)
+        self.generation += 1
+        self.is_dirty = True
+        self._heard.clear()
 
     def clear(self) -> None:
         """Forget every row: another database answers now. Query and generation go on."""

@@ -39,7 +39,7 @@ RELATED_EVERY_S = 5.0
 LEAST_GAP_S = 0.25
 """Seconds between two requests for one part: a burst of changes is read once."""
 DOUBTED = 4
-"""Answers older than what is shown that are asked for again; after them it is the server that went back, to a backup."""
+"""So many answers in a row that are older than what is shown mean that the server went back, to a backup say."""
 RETRY_S = 1.0
 """Seconds without a request after one that found no server; the link says when it is back."""
 

@@ -82,6 +82,18 @@ class RunList:
         self._asked.set()
         self._wake.set()
 
+    def ask_again(self, query: RunQuery) -> None:
+        """Ask the same question as it is meant now: `since:2h` has moved. What is shown answers it until rows come."""
+        if replace(query, offset=0, limit=PAGE_LIMIT) == self.board.query:
+            self.reload()
+            return
+        was_behind = self.is_behind
+        self.board.move_on(query)
+        if not was_behind:
+            self._loaded_generation = self.board.generation
+        self._is_stalled = False
+        self._wake.set()
+
     def see(self, first: int, last: int) -> None:
         """Say which rows are on the screen."""
         if (first, last) != self._seen:

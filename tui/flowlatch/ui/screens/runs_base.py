@@ -134,10 +134,8 @@ class RunsBase(Taking[None]):
     def reread(self) -> None:
         """Ask for the list as the filter text means it now: `since:2h` moves with the clock."""
         if self.parsed.is_relative:
-            self.parsed = self._parse(self.filter_text)
-            self.list.ask(self.parsed.query)
-        else:
-            self.list.reload()
+            self.parsed = self._parse(self.parsed.text)
+        self.list.ask_again(self.parsed.query)
 
     # What the server says
 
@@ -188,6 +186,8 @@ class RunsBase(Taking[None]):
         if not self.is_frozen:
             self.table.tick(self._times(), is_minute=message.is_minute)
             self.list.tick()
+            if message.is_minute and self.parsed.is_relative:
+                self.reread()
             if self.list.board.query.late or self.tally.counts:
                 self.tally.refresh()
             self.pane.tick(is_minute=message.is_minute)
