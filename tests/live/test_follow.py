@@ -51,7 +51,7 @@ class ScriptedBackend:
         self.asked_for_time = 0
         self.is_resting = False
         self.silence: Exception | None = None
-        self.clock_skew = timedelta(seconds=skew_s)
+        self._skew = timedelta(seconds=skew_s)
         self.start_cursor = start_cursor
         self.watched_since: list[str | None] = []
 
@@ -59,7 +59,10 @@ class ScriptedBackend:
         self.asked_for_time += 1
         if self.silence is not None:
             raise self.silence
-        return utc_now() + self.clock_skew
+        return self.now()
+
+    def now(self) -> datetime:
+        return utc_now() + self._skew
 
     async def watch(self, *, since: str | None = None) -> AsyncIterator[ChangeBatch]:
         self.watched_since.append(since)

@@ -100,11 +100,10 @@ class Backend(Protocol):
         """Requests and bytes since it was opened."""
         ...
 
-    @property
-    def clock_skew(self) -> timedelta:
-        """How far the server's clock is ahead of this machine's, as `connect` or `server_now` last found.
+    def now(self) -> datetime:
+        """Return the server's clock (aware, UTC) without asking, as `connect` or `server_now` last found it.
 
-        Zero where the difference is less than what the way there hides.
+        It is this machine's clock where they differ by less than what the way there hides.
         """
         ...
 

@@ -113,7 +113,7 @@ class GraphQLBackend(Connection, GraphQLWrites):
         """Yield changes as they come; an empty batch now and then is a sign of life."""
         if self._dialect.is_ours:
             return changes(self._call, self._dialect, since=since, ids=ids, pace=self._pace, sleep=self._sleep)
-        poll = UpdatedPoll(self._updated_runs, since=since, ids=ids, now=self._now)
+        poll = UpdatedPoll(self._updated_runs, since=since, ids=ids, now=self.now)
         return polled_by_updated(poll, self._pace)
 
     async def _updated_runs(self, where: Where) -> list[FlowRun]:

@@ -32,13 +32,8 @@ class GraphQLReads:
         self._dialect = Dialect(is_ours=True)
         self._skew = timedelta()
 
-    @property
-    def clock_skew(self) -> timedelta:
-        """How far the server's clock is ahead of this machine's, as last found; zero within what cannot be told."""
-        return self._skew
-
-    def _now(self) -> datetime:
-        """The server's clock, as far as it is known without asking."""
+    def now(self) -> datetime:
+        """Return the server's clock, as far as it is known without asking."""
         return datetime.now(UTC) + self._skew
 
     async def server_now(self) -> datetime:
@@ -48,7 +43,7 @@ class GraphQLReads:
             self._note_date()
         else:
             await self._timed(documents.NOW)
-        return self._now()
+        return self.now()
 
     async def _timed(self, document: str) -> dict[str, Any]:
         """Read a document with the server's clock in it, and compare that with ours halfway through."""
@@ -71,7 +66,7 @@ class GraphQLReads:
 
     async def page(self, query: RunQuery, *, with_total: bool = True) -> RunPage:
         """Return one page of runs; without their messages when these make the answer too large."""
-        where = filters.where(query, self._now())
+        where = filters.where(query, self.now())
         variables = {
             "where": where,
             "order_by": filters.order_by(query.sort),
@@ -113,7 +108,7 @@ class GraphQLReads:
         return dict(zip(queries, await self._counts(list(queries.values())), strict=True))
 
     async def _counts(self, queries: Sequence[RunQuery]) -> list[Count]:
-        now = self._now()
+        now = self.now()
         variables: dict[str, Any] = {}
         for index, query in enumerate(queries):
             variables[f"w{index}"] = filters.where(query, now)

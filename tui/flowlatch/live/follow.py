@@ -131,7 +131,7 @@ class Follow:
         known, self.capabilities = self.capabilities, backend.capabilities
         previous, self.backend = self.backend, backend
         backend.rest(self._is_resting)
-        self.clock_offset = backend.clock_skew
+        self.clock_offset = backend.now() - self._clock()
         self._traffic.clear()
         if previous is not None:
             self._retired.append(previous)
@@ -187,7 +187,7 @@ class Follow:
                 await backend.server_now()
         except TimeoutError as error:
             raise Unreachable(f"no sign of life for {PROBE_TIMEOUT_S:.0f} s") from error
-        self.clock_offset = backend.clock_skew
+        self.clock_offset = backend.now() - self._clock()
         self._mark_alive()
 
     def _go_online(self) -> None:

@@ -68,7 +68,7 @@ class Prefect3Backend(Connection, Prefect3Writes):
             token=self._link.token_text,
             ids=ids,
             pace=self._pace,
-            now=self._now,
+            now=self.now,
         )
 
     async def _fetched(self, body: dict[str, Any], sort: str) -> list[FlowRun]:

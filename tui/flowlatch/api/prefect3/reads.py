@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -35,18 +35,14 @@ class Prefect3Reads:
         self._call = caller
         self._flow_names: dict[str, str] = {}
 
-    def _now(self) -> datetime:
-        return datetime.now(UTC) + self.clock_skew
-
-    @property
-    def clock_skew(self) -> timedelta:
-        """How far the server's clock is ahead of this machine's, by the last answer; zero within a second."""
-        return self._call.link.skew
+    def now(self) -> datetime:
+        """Return the server's clock by the `Date` of its last answer."""
+        return datetime.now(UTC) + self._call.link.skew
 
     async def server_now(self) -> datetime:
         """Return the server's clock by the `Date` header, exact to a second."""
         await self._call.get("/health")
-        return self._now()
+        return self.now()
 
     # ---- lists ---------------------------------------------------------------------------------------------------
 
@@ -79,7 +75,7 @@ class Prefect3Reads:
             is_whole = is_whole and len(part) + bad < SCANNED_ROWS
         unique, _ = without_repeats(found)
         if asked.rest is not None:
-            now = self._now()
+            now = self.now()
             unique = [run for run in unique if matches(run, asked.rest, now)]
         unique.sort(key=sort_key(query.sort), reverse=query.sort.descending)
         return unique, unreadable, is_whole
