@@ -289,7 +289,8 @@ class Board:
         self._heard[run.id] = newest
         if old is None:
             is_young = is_new or (run.created is not None and now - run.created < YOUNG)
-            has_come = is_young or self._is_placed_among_rows(newest)
+            is_last = self._offset + len(self._rows) >= self.total
+            has_come = is_young or is_among(newest, self._rows, self.query, is_first=self._offset == 0, is_last=is_last)
             if is_volatile(self.query) or (has_come and matches(newest, self.query, now)):
                 self._spoil()
             return False
@@ -308,20 +309,6 @@ class Board:
             if is_in:
                 self._spoil()
         return True
-
-    def _is_placed_among_rows(self, run: FlowRun) -> bool:
-        """True when the order puts a run that is not among the rows between them: it started elsewhere before."""
-        values = [sort_value(each, self.query) for each in (*self._rows[:1], run, *self._rows[-1:])]
-        if len(values) == 1:
-            return True
-        try:
-            is_behind, is_before = values[0] < values[1], values[1] < values[2]  # type: ignore[operator]
-            if self.query.sort.descending:
-                is_behind, is_before = values[0] > values[1], values[1] > values[2]  # type: ignore[operator]
-        except TypeError:  # a run without a start time
-            return False
-        is_last = self._offset + len(self._rows) >= self.total
-        return (is_behind or self._offset == 0) and (is_before or is_last)
 
     def _spoil(self) -> None:
         """Rows may have moved: the window must be read anew, and a page on its way may be too old already."""
@@ -346,6 +333,22 @@ class Board:
             self._places = {row.id: each for each, row in enumerate(self._rows)}
         if was_selected:
             self._seat(None)
+
+
+def is_among(run: FlowRun, rows: Sequence[FlowRun], query: RunQuery, *, is_first: bool, is_last: bool) -> bool:
+    """True when the order puts a run between those rows, so that one that is not there has come from elsewhere.
+
+    `is_first` and `is_last` tell which ends of the list are among them.
+    """
+    if not rows:
+        return True
+    first, value, last = (sort_value(each, query) for each in (rows[0], run, rows[-1]))
+    if query.sort.descending:
+        first, last, is_first, is_last = last, first, is_last, is_first
+    try:
+        return (is_first or first < value) and (is_last or value < last)  # type: ignore[operator]
+    except TypeError:  # a run without a start time
+        return False
 
 
 def sort_value(run: FlowRun, query: RunQuery) -> object:
