@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from flowlatch.cli.common import Common, Noun, pass_common
-from flowlatch.errors import BadInput, Rejected
-from flowlatch.text import one_line
+from flowlatch.errors import BadInput, ConfigError, Rejected
+from flowlatch.text import counted, one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -26,7 +27,7 @@ def data_option(function: F) -> F:
 
 @click.group("db", cls=Noun)
 def command() -> None:
-    """Care of a data directory: check, back up, vacuum, prune."""
+    """Care of a data directory: check, back up, vacuum, prune; move to PostgreSQL."""
 
 
 @command.command()
@@ -101,6 +102,44 @@ def prune(common: Common, age: str, database: str | None, data: Path | None) -> 
         common.out.json({"deleted": deleted})
     else:
         common.out.line(f"{deleted} runs deleted")
+
+
+@command.command()
+@click.argument("database", metavar="URL")
+@data_option
+@pass_common
+def move(common: Common, database: str, data: Path | None) -> None:
+    """Move everything into the empty PostgreSQL database URL (postgresql://USER@HOST/NAME); the server must be stopped.
+
+    All of it or nothing. Ids, versions, idempotency keys and cursors of live changes stay as they are. The file is kept
+    beside under another name.
+    """
+    from flowlatch.discovery import DirectoryLock
+    from flowlatch.store.postgres.connection import shown
+    from flowlatch.store.postgres.filling import fill
+    from flowlatch.store.sqlite import maintenance
+
+    place = _place(data)
+    path = maintenance.database_in(place)
+    if not place.is_dir():
+        raise BadInput(f"--data {one_line(place)}: wants the data directory")
+    aside = path.with_name(path.name + maintenance.MOVED)
+    if aside.exists():
+        raise BadInput(f"{one_line(aside)} is there already: move it away first")
+    with DirectoryLock(place) as lock:
+        if not lock.acquire():
+            raise ConfigError(f"a server is running on {one_line(place)}: stop it first")
+        with maintenance.contents(place) as rows_of:
+            rows = fill(database, rows_of, lambda table, count: common.out.note(f"{table}: {count}") if count else None)
+        aside = maintenance.set_aside(place)
+    if common.json:
+        common.out.json({"database": shown(database), "rows": rows, "kept": str(aside)})
+    else:
+        common.out.line(f"{counted(rows['flow_run'], 'run')} moved into {one_line(shown(database))}")
+        common.out.line(f"{one_line(aside)} is the file as it was")
+        common.out.line(
+            f"from now on: flowlatch serve --database {shlex.quote(database)} --data {shlex.quote(str(place))}"
+        )
 
 
 async def _prune_postgres(url: str, older_than: timedelta) -> int:

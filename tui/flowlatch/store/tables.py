@@ -89,12 +89,13 @@ class Table:
         self.name = name
         self.columns = {column.name: column for column in columns}
         self.indexes = indexes
-        self._key, self._unique, self._has_rowid = key, unique, has_rowid
+        self.key = key
+        self._unique, self._has_rowid = unique, has_rowid
 
     def statements(self, types: Types = SQLITE_TYPES) -> Iterator[str]:
         """Return the statements that make the table and its indexes."""
         lines = [column.line(types) for column in self.columns.values()]
-        lines.append(f"PRIMARY KEY ({', '.join(self._key)})")
+        lines.append(f"PRIMARY KEY ({', '.join(self.key)})")
         lines += (f"UNIQUE ({name})" for name in self._unique)
         for column in self.columns.values():
             if column.owner:

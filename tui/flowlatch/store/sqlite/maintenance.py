@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from flowlatch.store.base import StoreUnusable
 from flowlatch.store.pruning import PART, prune_store
@@ -18,8 +19,10 @@ from flowlatch.store.sqlite.backup import copy_database
 from flowlatch.store.sqlite.connection import connect, connect_writer
 from flowlatch.store.sqlite.derived import INDEXED
 from flowlatch.store.sqlite.store import FILE_NAME, open_sqlite
+from flowlatch.store.tables import Table
 from flowlatch.store.tx import wall_clock
 
+MOVED = ".moved"
 PROBLEMS = 20
 """Lines of a check at most."""
 
@@ -91,6 +94,33 @@ def backup(place: Path, target: Path) -> int:
         return target.stat().st_size
     except OSError as error:
         raise StoreUnusable(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def contents(place: Path) -> Iterator[Callable[[Table], Iterator[tuple[Any, ...]]]]:
+    """Return what gives the rows of each table as they all are at one moment, in the order of its key."""
+    path = database_in(place)
+    with _explained(path):
+        files.check_whole(path)
+        if files.schema_version(path) != files.SCHEMA_VERSION:
+            raise StoreUnusable(f"{path} has an older schema: start a server on it once, which brings it up to date")
+        with closing(connect(path)) as connection:
+            connection.execute("BEGIN")
+
+            def rows_of(table: Table) -> Iterator[tuple[Any, ...]]:
+                return connection.execute(
+                    f"SELECT {', '.join(table.columns)} FROM {table.name} ORDER BY {', '.join(table.key)}"
+                )
+
+            yield rows_of
+
+
+def set_aside(place: Path) -> Path:
+    """Rename a database that was moved, so that no server writes to it by mistake; return its new name."""
+    path = database_in(place)
+    aside = path.with_name(path.name + MOVED)
+    path.rename(aside)
+    return aside
 
 
 def vacuum(place: Path) -> tuple[int, int]:
