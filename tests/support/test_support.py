@@ -55,14 +55,14 @@ def test_a_terminal_left_in_another_mode_is_seen() -> None:
 
 def test_resizing_reaches_the_command() -> None:
     script = (
-        "import os, signal; signal.signal(signal.SIGWINCH, lambda *_: print(os.get_terminal_size(), flush=True));"
-        "print('ready', flush=True)\nwhile True: signal.pause()"
+        "import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH]); print('ready', flush=True)\n"
+        "while signal.sigwait([signal.SIGWINCH]): print(os.get_terminal_size(), flush=True)"
     )
     with Terminal([sys.executable, "-c", script]) as terminal:
         terminal.wait_for("ready")
         terminal.resize(90, 30)
         terminal.wait_for("columns=90, lines=30")
-        terminal.signal(signal.SIGINT)
+        terminal.signal(signal.SIGTERM)
         assert terminal.wait_ended() != 0
 
 
