@@ -119,7 +119,11 @@ def set_aside(place: Path) -> Path:
     """Rename a database that was moved, so that no server writes to it by mistake; return its new name."""
     path = database_in(place)
     aside = path.with_name(path.name + MOVED)
-    path.rename(aside)
+    try:
+        path.rename(aside)
+    except OSError as error:
+        why = error.strerror or error
+        raise StoreUnusable(f"everything was moved, but {path} is still there ({why}): take it away") from error
     return aside
 
 
