@@ -53,7 +53,7 @@ def fill(url: str, rows_of: RowsOf, on_table: Callable[[str, int], None]) -> dic
             with connection.transaction():
                 _refuse_use(connection, where)
                 copied = _copied(connection, rows_of, on_table)
-            connection.execute("ANALYZE")
+                connection.execute("ANALYZE")  # not behind it: if that failed it would be said that nothing was moved
             return copied
     except psycopg.Error as error:
         refusal = as_refusal(error) if isinstance(error, psycopg.errors.ProgramLimitExceeded) else None
