@@ -65,8 +65,14 @@ class Prefect3Server:
         self._command = [str(python), "-m", "prefect", "server", "start", "--no-ui"]
         self._command += ["--host", "127.0.0.1", "--port", str(self.port)]
         user, _, password = settings.get("SERVER_API_AUTH_STRING", "").partition(":")
+        # A connection for each request: when something fails in the server behind an answer that it has sent in full,
+        # as SQLite does under load, it cuts the connection, and with it a request that came after that answer.
         self.http = httpx.Client(
-            base_url=self.url, timeout=30, trust_env=False, auth=(user, password) if user else None
+            base_url=self.url,
+            timeout=30,
+            trust_env=False,
+            auth=(user, password) if user else None,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         self._process: subprocess.Popen[bytes] | None = None
 
