@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 from flowlatch.api.http import Link
@@ -20,7 +21,8 @@ async def asked(server: ServerProcess, url: str, *, by: str, **settings: Any) ->
     try:
         if by == "http":
             return (await link.post({"query": "{ hello }"}, is_read=False)).body["data"]["hello"]
-        answer = await anext(subscribe(link, "subscription { flow_run_changes { resync } }", {}))
+        async with aclosing(subscribe(link, "subscription { flow_run_changes { resync } }", {})) as answers:
+            answer = await anext(answers)
         return answer and answer["flow_run_changes"]["resync"]
     finally:
         await link.aclose()

@@ -36,12 +36,20 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate
             await writer.drain()
 
 
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Accept no more; Python 3.11 never closes a connection whose transport is made when its server has closed."""
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    await asyncio.sleep(0)
+
+
 class Listener(ABC):
     """Listens on a port of this machine while its `async with` block lasts, and ends its connections with it."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
         self._tls = tls
+        self._is_over = False
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,7 +71,9 @@ class Listener(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
+        await stop_accepting(self._server)
         self._server.close()
+        self._is_over = True
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -73,16 +83,17 @@ class Listener(ABC):
             task.cancel()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_over:  # it came in before the listener closed and is told of behind that
+            writer.transport.abort()
+            return
         task = asyncio.create_task(self._served(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also where it is cut before it has begun
 
     async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await self.serve(reader, writer)
-        finally:
-            writer.transport.abort()
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await self.serve(reader, writer)
 
 
 class Relay:
@@ -120,6 +131,7 @@ class Relay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._wait(stop_accepting(self._server))
         self._loop.call_soon_threadsafe(self._server.close)
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -150,13 +162,11 @@ class Relay:
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if not self.is_down:
-                with suppress(OSError):
-                    there = await asyncio.open_connection("127.0.0.1", self.to)
-                    self.carried += 1
-                    await join((reader, writer), there, self._gate)
-        finally:
-            writer.transport.abort()
+        if not self.is_down:
+            with suppress(OSError):
+                there = await asyncio.open_connection("127.0.0.1", self.to)
+                self.carried += 1
+                await join((reader, writer), there, self._gate)

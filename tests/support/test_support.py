@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import sys
+from contextlib import suppress
 
 import pyte
 import pytest
 
+from tests.support.faults import FaultyServer
 from tests.support.pty import Terminal, key_bytes, row_text
 from tests.support.waiting import eventually, eventually_async
 
@@ -80,3 +84,18 @@ def test_half_of_a_wide_character_is_a_blank() -> None:
     assert row_text(screen, 0) == screen.display[0] == "日本ab  "
     stream.feed("\x1b[1;1Hx")
     assert row_text(screen, 0) == "x 本ab  "
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_listener_that_ends_while_somebody_connects_leaves_no_connection(steps: int) -> None:
+    listener = FaultyServer()
+    await listener.__aenter__()
+    with socket.create_connection(("127.0.0.1", listener.port)) as somebody:
+        somebody.setblocking(False)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await listener.__aexit__(None, None, None)
+        with suppress(ConnectionResetError):
+            read = asyncio.get_running_loop().sock_recv(somebody, 1)
+            assert await asyncio.wait_for(read, 2) == b"", "neither ended nor reset"
+    assert not listener.connections
