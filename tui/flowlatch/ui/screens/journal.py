@@ -22,6 +22,7 @@ from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.rows import Column, Row, Rows
+from flowlatch.ui.widgets.words import say
 
 SHOWN = 500
 LOOKS = {
@@ -91,7 +92,7 @@ class JournalScreen(FlowScreen[None]):
             return
         table = self.query_one(Rows)
         table.show([self._row(entry) for entry in self.entries])
-        self.query_one("#heading", Static).update(Content(table.heading if self.entries else ""))
+        say(self.query_one("#heading", Static), Content(table.heading if self.entries else ""))
         self._show_detail()
         self.show_link()
 
@@ -119,19 +120,20 @@ class JournalScreen(FlowScreen[None]):
     def _show_detail(self) -> None:
         entry = self.chosen
         if entry is None:
-            self.query_one("#detail", Static).update(Content("nothing was done from here yet"))
+            say(self.query_one("#detail", Static), Content("nothing was done from here yet"))
             return
         zone = self.session.local_zone
         ended = f", answered {stamp(entry.finished_at, zone)}" if entry.finished_at else ", no outcome was written down"
         message = entry.after.message if entry.after else None
-        self.query_one("#detail", Static).update(
+        say(
+            self.query_one("#detail", Static),
             Content.assemble(
                 (one_line(entry.run, 120), "bold"),
                 f"  {one_line(entry.run_id, 60)}\n{stamp(entry.at, zone)}{ended}\n",
                 f"{one_line(entry.profile, 40)}  {one_line(entry.server, 100)}  by {one_line(entry.actor, 60)}\n",
                 one_line(message or "", 200),
                 f"\n{one_line(entry.detail, 200)}",
-            )
+            ),
         )
 
     @on(Rows.Chosen)

@@ -18,6 +18,7 @@ from flowlatch.text import one_line
 from flowlatch.ui.messages import OpenRun
 from flowlatch.ui.screens.question import RunQuestion
 from flowlatch.ui.widgets.background import begin
+from flowlatch.ui.widgets.words import say
 
 
 class RetryScreen(RunQuestion):
@@ -59,7 +60,7 @@ class RetryScreen(RunQuestion):
         except BackendError as error:
             self.say(f"its parameters could not be read: {one_line(error)}")
             return
-        self.query_one("#words", Static).update(self.words())
+        say(self.query_one("#words", Static), self.words())
 
     async def act(self) -> Outcome:
         """Create the new run."""

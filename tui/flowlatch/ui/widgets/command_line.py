@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from flowlatch.text import one_line
 from flowlatch.ui.widgets.field import LineInput
+from flowlatch.ui.widgets.words import say
 
 SHOWN = 8
 """Verbs listed at most."""
@@ -194,7 +195,7 @@ class CommandLine(Vertical):
         self._show_verbs(self._text)
 
     def _show_verbs(self, text: str) -> None:
-        self.query_one("#verbs", Static).update(listed(text, self._verbs))
+        say(self.query_one("#verbs", Static), listed(text, self._verbs))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """List what fits."""

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 from flowlatch.ui import keys
 from flowlatch.ui.widgets.field import LineInput
 from flowlatch.ui.widgets.line_view import LineView
+from flowlatch.ui.widgets.words import say
 
 
 class TextPane(Vertical):
@@ -72,7 +73,7 @@ class TextPane(Vertical):
         message.stop()
         hits, number = len(self.view.hits), self.view.hit_number()
         text = "" if not self.view.needle else "no hit" if not hits else f"{number or '-'} of {hits} · n N"
-        self.query_one("#hits", Static).update(Content(text))
+        say(self.query_one("#hits", Static), Content(text))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Esc belongs to the search only while one is open."""
