@@ -122,7 +122,7 @@ async def test_loading_anew_keeps_what_is_being_typed(deck: Deck) -> None:
     await deck.press("backspace", "r")
     assert home(deck).query_one(FilterBar).field.value == "since:9999h otter"
     await lists(deck, ["calm-otter"])
-    assert home(deck).parsed.query.text == "otter"
+    await eventually_async(lambda: home(deck).parsed.query.text == "otter", what="the filter as typed")
 
 
 async def test_a_pattern_is_local_and_says_so(deck: Deck) -> None:
