@@ -88,13 +88,12 @@ def test_half_of_a_wide_character_is_a_blank() -> None:
 
 @pytest.mark.parametrize("steps", range(8))
 async def test_a_listener_that_ends_while_somebody_connects_leaves_no_connection(steps: int) -> None:
-    listener = FaultyServer()
-    await listener.__aenter__()
-    with socket.create_connection(("127.0.0.1", listener.port)) as somebody:
+    with socket.socket() as somebody:
+        async with FaultyServer() as listener:
+            somebody.connect(("127.0.0.1", listener.port))
+            for _ in range(steps):
+                await asyncio.sleep(0)
         somebody.setblocking(False)
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        await listener.__aexit__(None, None, None)
         with suppress(ConnectionResetError):
             read = asyncio.get_running_loop().sock_recv(somebody, 1)
             assert await asyncio.wait_for(read, 2) == b"", "neither ended nor reset"

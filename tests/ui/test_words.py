@@ -8,7 +8,7 @@ import pytest
 from textual.content import Content
 from textual.widgets import Static
 
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 from tests.support.stage import Stage
 
 
@@ -43,7 +43,7 @@ async def test_only_another_width_or_words_that_wrap_ask_for_a_layout(
         await pilot.pause()
         shown = app.query_one(Watched)
         shown.asked = []
-        say(shown, words, is_line=is_line)
+        show_words(shown, words, is_line=is_line)
         assert shown.asked == expected
         assert isinstance(shown.content, Content)
         assert shown.content.is_same(words)

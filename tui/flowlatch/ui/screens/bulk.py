@@ -29,7 +29,7 @@ from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.rows import Column, Row, Rows
 from flowlatch.ui.widgets.state_fields import StateFields
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 WORDS = {
     Verb.SET_STATE: ("Set the state of", "each on the version shown here; a run that moved on is not touched"),
@@ -136,7 +136,7 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
             return
         table = self.query_one(Rows)
         table.show([self._row(item) for item in self.bulk.items])
-        say(self.query_one("#heading", Static), Content(table.heading))
+        show_words(self.query_one("#heading", Static), Content(table.heading))
         self._show_progress()
 
     def _row(self, item: Item) -> Row:
@@ -161,7 +161,9 @@ class BulkScreen(FlowScreen[frozenset[RunId]]):
         filled = BAR_CELLS * ended // max(len(bulk.items), 1)
         told = " · ".join(f"{results[result]} {result}" for result in Result if results[result])
         bar = Content.assemble(("━" * filled, "$accent"), ("─" * (BAR_CELLS - filled), "$rule"))
-        say(self.query_one("#progress", Static), Content.assemble(bar, f"  {ended} of {len(bulk.items)}   ", told))
+        show_words(
+            self.query_one("#progress", Static), Content.assemble(bar, f"  {ended} of {len(bulk.items)}   ", told)
+        )
         self.show_link()
         self.refresh_bindings()
 

@@ -20,7 +20,7 @@ from flowlatch.ui import keys
 from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.widgets.background import begin
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 
 class CompareScreen(FlowScreen[None]):
@@ -75,7 +75,7 @@ class CompareScreen(FlowScreen[None]):
             for line in _lines(document):
                 is_new = name != "base" and line not in lines
                 parts.append((f"\n{'≠' if is_new else ' '} {line}", "$state-late" if is_new else ""))
-            say(self.query_one(f"#{name}", Static), Content.assemble(*parts))
+            show_words(self.query_one(f"#{name}", Static), Content.assemble(*parts))
 
     def action_close(self) -> None:
         """Go back."""

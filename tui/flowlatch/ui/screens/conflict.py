@@ -33,7 +33,7 @@ from flowlatch.ui.screens.confirm import ConfirmScreen, typeable
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.link_text import lock
 from flowlatch.ui.widgets.background import begin
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 DISARMED_S = 1.0
 """Seconds for which `a` is off after theirs moved: a key meant for what was shown must not hit what is shown now."""
@@ -148,13 +148,13 @@ class ConflictScreen(FlowScreen[ConflictResult]):
             "\n",
             conflict_view.headline(conflict, view),
         )
-        say(self.query_one("#head", Static), head)
-        say(self.query_one("#moved", Static), Content(self._moved))
+        show_words(self.query_one("#head", Static), head)
+        show_words(self.query_one("#moved", Static), Content(self._moved))
         self.set_class(bool(self._moved), "-moved")
-        say(self.query_one("#columns", Static), conflict_view.columns(conflict, view))
-        say(self.query_one("#between", Static), conflict_view.between_line(conflict, view))
-        say(self.query_one("#kind", Static), conflict_view.kind_words(conflict, self.desk.me))
-        say(self.query_one("#ways", Static), self._ways())
+        show_words(self.query_one("#columns", Static), conflict_view.columns(conflict, view))
+        show_words(self.query_one("#between", Static), conflict_view.between_line(conflict, view))
+        show_words(self.query_one("#kind", Static), conflict_view.kind_words(conflict, self.desk.me))
+        show_words(self.query_one("#ways", Static), self._ways())
         self.show_link()
         self.refresh_bindings()
 

@@ -45,7 +45,7 @@ from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.key_field import AUTOMATIC, OWN, KeyField
 from flowlatch.ui.widgets.param_form import FORM, JSON, ParamForm
 from flowlatch.ui.widgets.picker import Picker
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 
 class CreateScreen(NewRunForm[None]):
@@ -266,14 +266,16 @@ class CreateScreen(NewRunForm[None]):
         if not self.is_open:
             return
         line = self.command()
-        say(self.query_one("#command", Static), Content.assemble(("As command: ", "$muted"), one_line(line, 600)))
+        show_words(
+            self.query_one("#command", Static), Content.assemble(("As command: ", "$muted"), one_line(line, 600))
+        )
         if self.has_class("-wide"):
             new: NewRun | BadInput
             try:
                 new = self.new_run()
             except BadInput as problem:
                 new = problem
-            say(self.query_one("#preview", Static), request_content(new, self._runs))
+            show_words(self.query_one("#preview", Static), request_content(new, self._runs))
 
     def command(self) -> str:
         """Return the same as a command line, as far as it can be said yet."""

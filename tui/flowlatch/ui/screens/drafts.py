@@ -28,7 +28,7 @@ from flowlatch.ui.screens.form import worded
 from flowlatch.ui.screens.schedule import ScheduleScreen
 from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.rows import Column, Row, Rows
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 COLUMNS = (
     Column("KEPT", limit=10),
@@ -86,7 +86,7 @@ class DraftsScreen(FlowScreen[None]):
             return
         table = self.query_one(Rows)
         table.show([self._row(draft) for draft in self.drafts])
-        say(self.query_one("#heading", Static), Content(table.heading if self.drafts else ""))
+        show_words(self.query_one("#heading", Static), Content(table.heading if self.drafts else ""))
         self._show_detail()
         self.show_link()
 
@@ -122,7 +122,7 @@ class DraftsScreen(FlowScreen[None]):
         if draft is not None:
             known = ", ".join(f"{name}: {one_line(value, 60)}" for name, value in _shown(draft.fields).items() if value)
             shown = Content(f"kept {stamp(draft.saved_at, self.session.local_zone)}\n{one_line(known, 300)}")
-        say(self.query_one("#detail", Static), shown)
+        show_words(self.query_one("#detail", Static), shown)
 
     @on(Rows.Chosen)
     def _row_chosen(self) -> None:

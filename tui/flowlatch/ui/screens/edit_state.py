@@ -51,7 +51,7 @@ from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice
 from flowlatch.ui.widgets.field import Field
 from flowlatch.ui.widgets.state_fields import StateFields
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 
 class EditStateScreen(RunForm[None]):
@@ -160,7 +160,7 @@ class EditStateScreen(RunForm[None]):
         if not self.is_open:
             return
         zone, now = self.session.local_zone, self.session.now()
-        say(self.query_one("#now", Static), now_line(self.base, zone))
+        show_words(self.query_one("#now", Static), now_line(self.base, zone))
         self.query_one("#now-field", Field).show_hint(lock(self.session))
         self.typed.base = self.base.state
         self.typed.show_problems(is_strict=self._is_strict)
@@ -168,7 +168,7 @@ class EditStateScreen(RunForm[None]):
         hint = f"{start.wire}  {until(start.at, now)}" if isinstance(start, StartTime) else ""
         self.typed.show_start(hint, kept=start_stamp(kept, zone) if kept else "")
         shown = will_do(self.base, self.typed.draft(), zone=zone, now=now, keymap=self.own_keys)
-        say(self.query_one("#will-do", Static), shown)
+        show_words(self.query_one("#will-do", Static), shown)
         super().show_all()
 
     def status_right(self) -> Content:

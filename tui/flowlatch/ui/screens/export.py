@@ -19,7 +19,7 @@ from flowlatch.ui.screens.base import FlowModal
 from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 WORDS = {
     Format.JSON_LINES: "JSON lines",
@@ -102,7 +102,7 @@ class ExportScreen(FlowModal[Path | None]):
             self.query_one("#file-field", Field).show_problem(one_line(error))
             return
         except BackendError as error:
-            say(self.query_one("#answer", Static), Content(f"not written: {one_line(error)}").stylize("$error"))
+            show_words(self.query_one("#answer", Static), Content(f"not written: {one_line(error)}").stylize("$error"))
             return
         finally:
             self._is_writing = False

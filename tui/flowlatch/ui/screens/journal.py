@@ -22,7 +22,7 @@ from flowlatch.ui.screens.base import FlowScreen
 from flowlatch.ui.screens.form import worded
 from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.rows import Column, Row, Rows
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 SHOWN = 500
 LOOKS = {
@@ -92,7 +92,7 @@ class JournalScreen(FlowScreen[None]):
             return
         table = self.query_one(Rows)
         table.show([self._row(entry) for entry in self.entries])
-        say(self.query_one("#heading", Static), Content(table.heading if self.entries else ""))
+        show_words(self.query_one("#heading", Static), Content(table.heading if self.entries else ""))
         self._show_detail()
         self.show_link()
 
@@ -120,12 +120,12 @@ class JournalScreen(FlowScreen[None]):
     def _show_detail(self) -> None:
         entry = self.chosen
         if entry is None:
-            say(self.query_one("#detail", Static), Content("nothing was done from here yet"))
+            show_words(self.query_one("#detail", Static), Content("nothing was done from here yet"))
             return
         zone = self.session.local_zone
         ended = f", answered {stamp(entry.finished_at, zone)}" if entry.finished_at else ", no outcome was written down"
         message = entry.after.message if entry.after else None
-        say(
+        show_words(
             self.query_one("#detail", Static),
             Content.assemble(
                 (one_line(entry.run, 120), "bold"),

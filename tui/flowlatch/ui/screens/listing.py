@@ -23,7 +23,7 @@ from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.line_view import LineView
 from flowlatch.ui.widgets.rows import Column, Row, Rows
 from flowlatch.ui.widgets.text_pane import TextPane
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 V = TypeVar("V")
 AGAIN_S = 15.0
@@ -120,13 +120,13 @@ class Listing(FlowScreen[None], Generic[V]):
         loading = "loading …" if self.session.link.is_online else "nothing loaded yet"
         table.empty_text = f" {self.nothing if self.is_read else self.problem or loading}"
         table.show([self.row(key, value) for key, value in self.values.items()])
-        say(self.query_one("#heading", Static), Content(table.heading))
+        show_words(self.query_one("#heading", Static), Content(table.heading))
         self._show_about()
         self.show_link()
 
     def _show_about(self) -> None:
         value = self.chosen
-        say(self.query_one("#about", Static), self.about(value) if value is not None else Content(""))
+        show_words(self.query_one("#about", Static), self.about(value) if value is not None else Content(""))
 
     def on_line_view_moved(self, message: LineView.Moved) -> None:
         """Say what is under the cursor now."""

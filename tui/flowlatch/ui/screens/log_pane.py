@@ -16,7 +16,7 @@ from flowlatch.ui.format import duration
 from flowlatch.ui.screens.times import Clock, Times
 from flowlatch.ui.widgets.log_view import LEVEL_STEPS, LogView
 from flowlatch.ui.widgets.text_pane import TextPane
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 OLD_S = 10.0
 """From this age on the head says when the log was last looked at."""
@@ -74,7 +74,7 @@ class LogPane(Vertical):
         head = " · ".join(parts)
         if head != self._head:
             self._head = head
-            say(self.query_one("#log-head", Static), Content(head))
+            show_words(self.query_one("#log-head", Static), Content(head))
 
     def on_log_view_older_wanted(self, message: LogView.OlderWanted) -> None:
         """Pass it on: the pane reads nothing."""

@@ -23,7 +23,7 @@ from flowlatch.ui.messages import LinkChanged, RunsChanged, WritingChanged
 from flowlatch.ui.screens.confirm import Question, typeable
 from flowlatch.ui.screens.edit_words import banner, now_line
 from flowlatch.ui.widgets.background import begin
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 
 class RunQuestion(Question[None]):
@@ -99,13 +99,13 @@ class RunQuestion(Question[None]):
     def meanwhile(self, words: Content) -> None:
         """Show what changed since the question was asked."""
         shown = self.query_one("#meanwhile", Static)
-        say(shown, words)
+        show_words(shown, words)
         shown.set_class(bool(words.plain), "-shown")
 
     def say(self, words: str) -> None:
         """Show why it was not done."""
         shown = self.query_one("#result", Static)
-        say(shown, Content.styled(one_line(words, 500), "$error"))
+        show_words(shown, Content.styled(one_line(words, 500), "$error"))
         shown.set_class(bool(words), "-shown")
 
     @on(Button.Pressed)

@@ -18,7 +18,7 @@ from flowlatch.text import one_line
 from flowlatch.ui.messages import OpenRun
 from flowlatch.ui.screens.question import RunQuestion
 from flowlatch.ui.widgets.background import begin
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 
 class RetryScreen(RunQuestion):
@@ -60,7 +60,7 @@ class RetryScreen(RunQuestion):
         except BackendError as error:
             self.say(f"its parameters could not be read: {one_line(error)}")
             return
-        say(self.query_one("#words", Static), self.words())
+        show_words(self.query_one("#words", Static), self.words())
 
     async def act(self) -> Outcome:
         """Create the new run."""

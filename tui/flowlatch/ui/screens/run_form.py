@@ -21,7 +21,7 @@ from flowlatch.ui.screens.base import WIDE
 from flowlatch.ui.screens.edit_words import banner, history_content
 from flowlatch.ui.screens.form import FormScreen
 from flowlatch.ui.widgets.background import begin
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 T = TypeVar("T")
 GONE_WORDS = "!! This run does not exist any more. What you typed stays here."
@@ -126,9 +126,9 @@ class RunForm(FormScreen[T]):
             draft = self.wanted()
             is_mine = draft is not None and is_no_change(self.desk.base_of(self.theirs), draft)
             shown = banner(self.theirs, zone, now, me=self.desk.me, is_mine=is_mine, keymap=self.own_keys)
-        say(self.query_one("#banner", Static), shown)
+        show_words(self.query_one("#banner", Static), shown)
         self.set_class(bool(shown.plain), "-changed")
         if self.has_class("-wide"):
             side = history_content(self.history, zone, 37, me=self.desk.me, base_version=self.base.version)
-            say(self.query_one("#history", Static), side)
+            show_words(self.query_one("#history", Static), side)
         self.show_state()

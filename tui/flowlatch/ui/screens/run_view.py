@@ -46,7 +46,7 @@ from flowlatch.ui.widgets.related_view import RelatedView
 from flowlatch.ui.widgets.tab_line import TabLine
 from flowlatch.ui.widgets.text_pane import TextPane
 from flowlatch.ui.widgets.timeline import Timeline
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 TABS = {
     "overview": "Overview",
@@ -248,13 +248,13 @@ class RunView(Taking[None]):
 
     def _paint_overview(self, times: Times, me: str) -> None:
         facts = self.query_one("#facts", Static)
-        say(facts, run_facts.facts(self.detail, times, max(facts.content_size.width, 20), me=me))
+        show_words(facts, run_facts.facts(self.detail, times, max(facts.content_size.width, 20), me=me))
         self.query_one(Timeline).show(self.detail.history, times.now, times.clock)
         self._show_states("#recent", times)
         if self.has_class("-tall"):
             others = self.query_one("#others", Static)
             width = max(others.content_size.width, 20)
-            say(others, run_facts.related_lines(self.detail, times, width, RELATED_LINES))
+            show_words(others, run_facts.related_lines(self.detail, times, width, RELATED_LINES))
 
     def _paint_history(self, times: Times) -> None:
         self._show_states("#states", times)
@@ -272,7 +272,7 @@ class RunView(Taking[None]):
     def _paint_state(self, times: Times) -> None:
         chosen = self.query_one("#states", HistoryList).chosen
         text = run_facts.state_detail(chosen, times, me=self.session.target.actor) if chosen else Content("")
-        say(self.query_one("#state-detail", Static), text)
+        show_words(self.query_one("#state-detail", Static), text)
 
     def _paint_tasks(self, times: Times) -> None:
         view = self.query_one("#task-list", TaskView)
@@ -287,7 +287,7 @@ class RunView(Taking[None]):
         chosen, whole = view.chosen, [row.task for row in view.tasks]
         shown.display = chosen is not None
         if chosen is not None:
-            say(shown, task_detail(chosen, whole, self.detail.edges, times, max(self.size.width - 2, 20)))
+            show_words(shown, task_detail(chosen, whole, self.detail.edges, times, max(self.size.width - 2, 20)))
 
     def _who(self) -> Callable[[str | None], str] | None:
         """Return how an actor is written; None where the server does not record it."""

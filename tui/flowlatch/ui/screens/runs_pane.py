@@ -134,7 +134,7 @@ class SidePane(Widget):
 
 
 def _differ(one: Content | None, other: Content | None) -> bool:
-    return one is None or other is None or (one.plain, one.spans) != (other.plain, other.spans)
+    return one is None or other is None or not one.is_same(other)
 
 
 def pane(row: FlowRun | None, detail: RunDetail | None, session: Session, width: int, height: int) -> list[Content]:

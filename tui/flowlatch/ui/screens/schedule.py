@@ -28,7 +28,7 @@ from flowlatch.ui.widgets.background import begin
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
 from flowlatch.ui.widgets.picker import Item, Picker
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 EARLIER, LATER = "earlier", "later"
 
@@ -195,13 +195,15 @@ class ScheduleScreen(NewRunForm[StartTime]):
             return
         start = self.start()
         block = self.query_one("#preview", Static)
-        say(block, preview(self.reading, start, self.session, self._due, width=block.content_size.width or WIDTH))
+        show_words(
+            block, preview(self.reading, start, self.session, self._due, width=block.content_size.width or WIDTH)
+        )
         problem = ""
         if self._text and not isinstance(self.reading, StartTime) and start is None:
             problem = self._short_problem()
         self.query_one("#start-field", Field).show_problem(problem)
         if self.has_class("-wide"):
-            say(self.query_one("#week", Static), week_strip(self.session, self.flow, self._due, start))
+            show_words(self.query_one("#week", Static), week_strip(self.session, self.flow, self._due, start))
 
     def _short_problem(self) -> str:
         """Return what is wrong, without the list of allowed forms: that stands below."""

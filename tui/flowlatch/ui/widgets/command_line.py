@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from flowlatch.text import one_line
 from flowlatch.ui.widgets.field import LineInput
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 SHOWN = 8
 """Verbs listed at most."""
@@ -195,7 +195,7 @@ class CommandLine(Vertical):
         self._show_verbs(self._text)
 
     def _show_verbs(self, text: str) -> None:
-        say(self.query_one("#verbs", Static), listed(text, self._verbs))
+        show_words(self.query_one("#verbs", Static), listed(text, self._verbs))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """List what fits."""

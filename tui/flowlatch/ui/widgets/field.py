@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from flowlatch.text import one_line
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 LABEL_CELLS = 11
 
@@ -135,7 +135,7 @@ class Field(Vertical):
         self._hint = hint if isinstance(hint, str) else hint.plain
         if self.is_mounted:
             widget = self.query_one(".hint", Static)
-            say(widget, Content(one_line(hint)) if isinstance(hint, str) else hint)
+            show_words(widget, Content(one_line(hint)) if isinstance(hint, str) else hint)
             widget.set_class(not self._hint, "-empty")
 
     def show_problem(self, problem: str) -> None:
@@ -143,5 +143,5 @@ class Field(Vertical):
         if problem == self.problem:
             return
         self.problem = problem
-        say(self.query_one(".problem", Static), Content(f"x {one_line(problem)}" if problem else ""))
+        show_words(self.query_one(".problem", Static), Content(f"x {one_line(problem)}" if problem else ""))
         self.set_class(bool(problem), "-problem")

@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from flowlatch.model.completion import Completion, complete_filter
 from flowlatch.text import one_line
 from flowlatch.ui.widgets.field import LineInput
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 PLACEHOLDER = "state:failed since:2h flow:etl* label:prod, or any text"
 
@@ -120,7 +120,7 @@ class FilterBar(Vertical):
         if not self.is_open and self.field.value != text:
             self._own_text = text
             self.field.value = text
-        say(self.query_one("#summary", Static), summary, is_line=True)
+        show_words(self.query_one("#summary", Static), summary, is_line=True)
         self._problem = one_line(problems[0], 300) if problems else ""
         self._show_hint()
 
@@ -211,8 +211,8 @@ class FilterBar(Vertical):
             for index, offer in enumerate(self._offers):
                 style = "$foreground bold reverse" if index == self._offer else "$foreground"
                 parts += [Content.styled(one_line(offer.word, 40), style), "  "]
-            say(hint, Content.assemble(*parts), is_line=True)
+            show_words(hint, Content.assemble(*parts), is_line=True)
         else:
-            say(hint, Content(problem), is_line=True)
+            show_words(hint, Content(problem), is_line=True)
         hint.set_class(bool(self.is_open and self._offers) or bool(problem), "-shown")
         hint.set_class(is_problem, "-problem")

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 AUTOMATIC, OWN, NO_KEY = "automatic", "own", "none"
 NO_KEY_WORDS = "without a key each submit makes a new run, also when an answer was lost"
@@ -109,4 +109,4 @@ class KeyField(Vertical):
     def _show(self) -> None:
         self.set_class(self.kind == OWN, "-own")
         words = NO_KEY_WORDS if self.kind == NO_KEY else self._life
-        say(self.query_one(".life", Static), Content(words))
+        show_words(self.query_one(".life", Static), Content(words))

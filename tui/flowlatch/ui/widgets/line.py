@@ -23,7 +23,7 @@ class Line(Widget):
 
     def show(self, left: Content, right: Content) -> None:
         """Show these; nothing is painted when they are what is shown already."""
-        if not (_is_same(left, self._left) and _is_same(right, self._right)):
+        if not (left.is_same(self._left) and right.is_same(self._right)):
             self._left, self._right = left, right
             self.refresh()
 
@@ -56,7 +56,3 @@ class StatusLine(Line):
     DEFAULT_CSS = """
     StatusLine { background: $surface; color: $muted; }
     """
-
-
-def _is_same(one: Content, other: Content) -> bool:
-    return one.plain == other.plain and one.spans == other.spans

@@ -19,7 +19,7 @@ from flowlatch.model.run import Parameter
 from flowlatch.text import one_line
 from flowlatch.ui.widgets.choice import Choice, Option
 from flowlatch.ui.widgets.field import Field, TextInput
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 FORM, JSON = "form", "json"
 DEFAULT = ""
@@ -215,7 +215,7 @@ class ParamForm(Vertical):
     def _show_json_problem(self) -> None:
         self.set_class(bool(self.json_problem) and self.mode == JSON, "-problem")
         for line in self.query(".problem-line").results(Static):
-            say(line, Content(f"x {one_line(self.json_problem)}" if self.json_problem else ""))
+            show_words(line, Content(f"x {one_line(self.json_problem)}" if self.json_problem else ""))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Check the field."""

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from flowlatch.ui import keys
 from flowlatch.ui.widgets.field import LineInput
 from flowlatch.ui.widgets.line_view import LineView
-from flowlatch.ui.widgets.words import say
+from flowlatch.ui.widgets.words import show_words
 
 
 class TextPane(Vertical):
@@ -73,7 +73,7 @@ class TextPane(Vertical):
         message.stop()
         hits, number = len(self.view.hits), self.view.hit_number()
         text = "" if not self.view.needle else "no hit" if not hits else f"{number or '-'} of {hits} · n N"
-        say(self.query_one("#hits", Static), Content(text))
+        show_words(self.query_one("#hits", Static), Content(text))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Esc belongs to the search only while one is open."""

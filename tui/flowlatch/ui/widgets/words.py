@@ -1,4 +1,4 @@
-"""Words on a screen that are said again and again, and seldom others."""
+"""Words on a screen that are asked to be shown again and again, and are seldom others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 
-def say(shown: Static, words: Content, *, is_line: bool = False) -> None:
+def show_words(shown: Static, words: Content, *, is_line: bool = False) -> None:
     """Show `words` where they differ from what stands there: a layout repaints the whole screen.
 
     `is_line`: they never wrap, so that only another width asks for a layout.
