@@ -54,7 +54,8 @@ async def test_without_an_acknowledgement_it_polls_instead(monkeypatch: pytest.M
         assert await eventually_async(lambda: not open_now, what="the end of the connection")
 
 
-async def test_leaving_before_the_acknowledgement_leaves_no_connection() -> None:
+async def test_leaving_before_the_acknowledgement_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscribe, "ACK_S", 600)  # however long this process has to wait for its turn
     async with mute_server() as (url, open_now):
         waiting = asyncio.create_task(first_of(url))
         await eventually_async(lambda: open_now, what="a connection")
