@@ -24,26 +24,68 @@ class Watched(Static):
 
 
 @pytest.mark.parametrize(
-    ("words", "is_line", "expected"),
+    ("words", "expected"),
     [
-        (Content("v3 Failed"), False, []),
-        (Content("v3 Failed"), True, []),
-        (Content.styled("v3 Failed", "bold"), True, [False]),
-        (Content("v4 Failed"), True, [False]),
-        (Content("v4 Failed"), False, [True]),
-        (Content("v4 Success"), True, [True]),
-        (Content(""), True, [True]),
+        (Content("v3 Failed"), []),
+        (Content.styled("v3 Failed", "bold"), [False]),
+        (Content("v4 Failed"), [False]),
+        (Content("v4 Success"), [False]),
+        (Content("v4 Failed: the disk of the worker is full"), [True]),
+        (Content("v4\nFailed"), [True]),
+        (Content(""), [False]),
     ],
 )
-async def test_only_another_width_or_words_that_wrap_ask_for_a_layout(
-    words: Content, is_line: bool, expected: list[bool]
-) -> None:
+async def test_words_that_take_as_many_lines_ask_for_no_layout(words: Content, expected: list[bool]) -> None:
+    assert await asked_by(words, width="1fr") == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (Content("v3 Failed"), []),
+        (Content("v4 Failed"), [False]),
+        (Content("v4 Success"), [True]),
+    ],
+)
+async def test_where_the_words_make_the_width_another_width_asks_for_one(words: Content, expected: list[bool]) -> None:
+    assert await asked_by(words, width="auto") == expected
+
+
+async def test_words_for_what_is_hidden_are_laid_out_when_it_is_shown() -> None:
     app = Stage(lambda: Watched(Content("v3 Failed"), markup=False))
-    async with app.run_test(size=(40, 3)) as pilot:
-        await pilot.pause()
+    async with app.run_test(size=(20, 3)) as pilot:
         shown = app.query_one(Watched)
+        shown.display = False
+        await pilot.pause()
+        show_words(shown, Content("v4 Failed: the disk is full"))
+        shown.display = True
+        await pilot.pause()
+        assert shown.content_size.height == 2
+
+
+async def test_words_of_one_height_at_one_width_are_measured_anew_at_another() -> None:
+    app = Stage(lambda: Watched(Content("v3 Failed"), markup=False))
+    async with app.run_test(size=(30, 3)) as pilot:
+        shown = app.query_one(Watched)
+        await pilot.pause()
+        show_words(shown, Content("v4 Failed: the disk is full"))
+        await pilot.resize_terminal(20, 3)
+        await pilot.pause()
+        assert shown.content_size.height == 2
+
+
+async def asked_by(words: Content, width: str) -> list[bool]:
+    """Return what showing `words` instead of `v3 Failed` asks for, on a screen of 20 columns."""
+    app = Stage(lambda: Watched(Content("v3 Failed"), markup=False))
+    async with app.run_test(size=(20, 5)) as pilot:
+        shown = app.query_one(Watched)
+        shown.styles.width = width
+        await pilot.pause()
         shown.asked = []
-        show_words(shown, words, is_line=is_line)
-        assert shown.asked == expected
+        show_words(shown, words)
+        asked = shown.asked
+        await pilot.pause()
         assert isinstance(shown.content, Content)
         assert shown.content.is_same(words)
+        assert shown.content_size.height == words.get_height(shown.styles.get_rules(), shown.content_size.width or 20)
+    return asked

@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -21,9 +22,14 @@ LABEL_CELLS = 11
 
 
 class LineInput(Input):
-    """A one-line input whose cursor stands still: a blinking one writes to the terminal twice a second."""
+    """A one-line input for every key of which the terminal gets no more than the line.
+
+    Its cursor stands still: a blinking one writes twice a second. The length of its text moves nothing around it, so a
+    key lays nothing out anew.
+    """
 
     cursor_blink = reactive(False, init=False)
+    virtual_size = Reactive(Size(0, 0))
 
 
 class TextInput(LineInput):

@@ -120,7 +120,7 @@ class FilterBar(Vertical):
         if not self.is_open and self.field.value != text:
             self._own_text = text
             self.field.value = text
-        show_words(self.query_one("#summary", Static), summary, is_line=True)
+        show_words(self.query_one("#summary", Static), summary)
         self._problem = one_line(problems[0], 300) if problems else ""
         self._show_hint()
 
@@ -211,8 +211,8 @@ class FilterBar(Vertical):
             for index, offer in enumerate(self._offers):
                 style = "$foreground bold reverse" if index == self._offer else "$foreground"
                 parts += [Content.styled(one_line(offer.word, 40), style), "  "]
-            show_words(hint, Content.assemble(*parts), is_line=True)
+            show_words(hint, Content.assemble(*parts))
         else:
-            show_words(hint, Content(problem), is_line=True)
-        hint.set_class(bool(self.is_open and self._offers) or bool(problem), "-shown")
-        hint.set_class(is_problem, "-problem")
+            show_words(hint, Content(problem))
+        is_shown = bool(self.is_open and self._offers) or bool(problem)
+        hint.update_classes({"-shown": is_shown, "-problem": is_problem})

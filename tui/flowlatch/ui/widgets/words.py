@@ -6,13 +6,21 @@ from textual.content import Content
 from textual.widgets import Static
 
 
-def show_words(shown: Static, words: Content, *, is_line: bool = False) -> None:
-    """Show `words` where they differ from what stands there: a layout repaints the whole screen.
-
-    `is_line`: they never wrap, so that only another width asks for a layout.
-    """
+def show_words(shown: Static, words: Content) -> None:
+    """Show `words` where they differ from what stands there, by a layout, which paints all, only where they need it."""
     old = shown.content
-    if not isinstance(old, Content):
-        shown.update(words)
-    elif not old.is_same(words):
-        shown.update(words, layout=not is_line or old.cell_length != words.cell_length)
+    if isinstance(old, Content) and old.is_same(words):
+        return
+    needs_layout = not _fits(words, shown)
+    shown.clear_cached_dimensions()  # `update` leaves them alone when it is told that no layout is needed
+    shown.update(words, layout=needs_layout)
+
+
+def _fits(words: Content, shown: Static) -> bool:
+    """Return whether `words` take just the cells that `shown` has; False for one that has none yet."""
+    size, styles = shown.content_size, shown.styles
+    if not size:
+        return False
+    if styles.is_auto_width and words.get_optimal_width(styles.get_rules(), size.width) != size.width:
+        return False
+    return not styles.is_auto_height or words.get_height(styles.get_rules(), size.width) == size.height
