@@ -170,8 +170,7 @@ class RunView(Taking[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Find room for the log and for other runs, or take it back."""
-        self.set_class(event.size.width >= WIDE, "-wide")
-        self.set_class(event.size.height >= RELATED_FROM_HEIGHT, "-tall")
+        self.update_classes({"-wide": event.size.width >= WIDE, "-tall": event.size.height >= RELATED_FROM_HEIGHT})
         self._want()
         self.call_after_refresh(self._repaint, frozenset(Part))
 
@@ -180,8 +179,7 @@ class RunView(Taking[None]):
     def show_tab(self, tab: str) -> None:
         """Show a tab and put the focus into it."""
         self.tab = tab
-        self.set_class(tab == "logs", "-logs")
-        self.set_class(tab in WITHOUT_LOGS, "-no-logs")
+        self.update_classes({"-logs": tab == "logs", "-no-logs": tab in WITHOUT_LOGS})
         if tab != "logs":
             self.query_one("#tab", ContentSwitcher).current = tab
         self._want()

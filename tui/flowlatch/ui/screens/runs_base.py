@@ -212,8 +212,7 @@ class RunsBase(Taking[None]):
 
     def _divide(self, width: int) -> None:
         """Say whether there is a pane: before the widgets are there, a change of it would lay them out twice."""
-        self.set_class(width >= WIDE, "-wide")
-        self.set_class(not self.view.has_pane, "-no-pane")
+        self.update_classes({"-wide": width >= WIDE, "-no-pane": not self.view.has_pane})
 
     # What is shown
 

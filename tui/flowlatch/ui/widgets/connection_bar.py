@@ -27,8 +27,7 @@ class ConnectionBar(Widget):
         if lines and [line.plain for line in lines] != [line.plain for line in self._lines]:
             self._lines = lines
             self.refresh()
-        self.set_class(bool(lines), "-shown")
-        self.set_class(calm and bool(lines), "-calm")
+        self.update_classes({"-shown": bool(lines), "-calm": calm and bool(lines)})
         if not lines:
             self._lines = ()
 

@@ -21,11 +21,22 @@ from textual.strip import Strip
 
 from flowlatch.ui import keys
 from flowlatch.ui.format import STYLE_NAMES
+from flowlatch.ui.widgets.pen import pen
 
 Span = tuple[str, str]
 """Clean text and the name of its look; "" is plain."""
-OWN_LOOKS = ("muted", "faint", "accent", "strong", "bad", "hit", "hit-here", "cursor", "cursor-away")
-LOOKS = (*STYLE_NAMES, *OWN_LOOKS)
+LOOKS = {
+    **{name: f"$state-{name}" for name in STYLE_NAMES},
+    "muted": "$muted",
+    "faint": "$faint",
+    "accent": "$accent",
+    "strong": "bold",
+    "bad": "$bad-text on $bad",
+    "hit": "$mark bold underline",
+    "hit-here": "$mark bold reverse",
+    "cursor": "$cursor-text on $cursor",
+    "cursor-away": "on $panel",
+}
 SHIFT = 8
 """Cells that one press of left or right moves a line that is too long."""
 CACHED_STRIPS = 2_000
@@ -42,7 +53,6 @@ class LineView(ScrollView, can_focus=True):
         keys.NEXT_HIT,
         keys.PREVIOUS_HIT,
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{name}" for name in LOOKS}
     DEFAULT_CSS = """
     LineView {
         width: 1fr; height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
@@ -51,16 +61,7 @@ class LineView(ScrollView, can_focus=True):
         scrollbar-background: $background; scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
     }
-    LineView > .line--muted { color: $muted; }
-    LineView > .line--faint { color: $faint; }
-    LineView > .line--accent { color: $accent; }
-    LineView > .line--strong { text-style: bold; }
-    LineView > .line--bad { background: $bad; color: $bad-text; }
-    LineView > .line--hit { color: $mark; text-style: bold underline; }
-    LineView > .line--hit-here { color: $mark; text-style: bold reverse; }
-    LineView > .line--cursor { background: $cursor; color: $cursor-text; }
-    LineView > .line--cursor-away { background: $panel; }
-    """ + "".join(f"LineView > .line--{name} {{ color: $state-{name}; }}\n" for name in STYLE_NAMES)
+    """
 
     has_cursor: ClassVar[bool] = True
     empty_text = ""
@@ -177,7 +178,7 @@ class LineView(ScrollView, can_focus=True):
         if not name:
             return self.rich_style
         if name not in self._looks:
-            self._looks[name] = self.get_component_rich_style(f"line--{name}")
+            self._looks[name] = pen(self, LOOKS[name])
         return self._looks[name]
 
     def notify_style_update(self) -> None:

@@ -15,13 +15,23 @@ from flowlatch.model.run import FlowRun, RunId
 from flowlatch.ui.format import STYLE_NAMES, fit, style_name
 from flowlatch.ui.widgets.columns import DEFAULT_COLUMNS, GAP, GUTTER, Placed, Times, cell, heading, layout
 
-LOOKS = ("heading", "sorted", "cursor", "mark", "changed", "faint", "muted", *STYLE_NAMES)
-"""Names of the looks a line is made of; `text` is the plain one."""
+LOOKS = {
+    "text": "",
+    "heading": "$muted",
+    "sorted": "$foreground bold",
+    "cursor": "$cursor-text on $cursor",
+    "mark": "$mark bold",
+    "changed": "$changed bold",
+    "faint": "$faint",
+    "muted": "$muted",
+    **{name: f"$state-{name}" for name in STYLE_NAMES},
+}
+"""What a line is made of, and the style of each."""
 _COLOURED = frozenset({"mark", "changed", *STYLE_NAMES})
 
 
 class RunLine:
-    """What every line of the list shares, and how a line is drawn from it. `look` gives the style of a name."""
+    """What every line of the list shares, and how a line is drawn from it. `look` gives the style of one of `LOOKS`."""
 
     def __init__(self, look: Callable[[str], Style]) -> None:
         self.columns: tuple[str, ...] = DEFAULT_COLUMNS

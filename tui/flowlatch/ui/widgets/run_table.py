@@ -24,8 +24,8 @@ from flowlatch.model.query import SortKey
 from flowlatch.model.run import FlowRun, RunId
 from flowlatch.model.window import Window
 from flowlatch.ui import keys
-from flowlatch.ui.format import STYLE_NAMES
 from flowlatch.ui.widgets.columns import GAP, GUTTER, Times
+from flowlatch.ui.widgets.pen import pen
 from flowlatch.ui.widgets.run_line import LOOKS, RunLine
 
 CHANGED_S = 2.0
@@ -40,7 +40,6 @@ class RunTable(ScrollView, can_focus=True):
     """A long list of runs, one line each, under a heading."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.MOVES, keys.COLUMN_LEFT, keys.COLUMN_RIGHT, keys.OPEN]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"run-table--{name}" for name in LOOKS}
     DEFAULT_CSS = """
     RunTable {
         width: 1fr; height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1;
@@ -49,14 +48,7 @@ class RunTable(ScrollView, can_focus=True):
         scrollbar-background: $background; scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
     }
-    RunTable > .run-table--heading { color: $muted; }
-    RunTable > .run-table--sorted { color: $foreground; text-style: bold; }
-    RunTable > .run-table--cursor { background: $cursor; color: $cursor-text; }
-    RunTable > .run-table--mark { color: $mark; text-style: bold; }
-    RunTable > .run-table--changed { color: $changed; text-style: bold; }
-    RunTable > .run-table--faint { color: $faint; }
-    RunTable > .run-table--muted { color: $muted; }
-    """ + "".join(f"RunTable > .run-table--{name} {{ color: $state-{name}; }}\n" for name in STYLE_NAMES)
+    """
 
     @dataclass
     class Picked(Message):
@@ -201,7 +193,7 @@ class RunTable(ScrollView, can_focus=True):
         )
 
     def _look(self, name: str) -> Style:
-        return self.rich_style if name == "text" else self.get_component_rich_style(f"run-table--{name}")
+        return pen(self, LOOKS[name])
 
     def notify_style_update(self) -> None:
         """Look the colours up again: the theme changed."""
