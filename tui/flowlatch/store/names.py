@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 _ADJECTIVES = """
@@ -37,6 +38,7 @@ def random_name() -> str:
 
 _dice = random.Random()
 """Begins at a place that the system chose; nobody else seeds this one."""
+os.register_at_fork(after_in_child=_dice.seed)  # else the child would give the ids that its parent gives
 
 
 def random_id() -> str:
