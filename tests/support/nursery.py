@@ -15,9 +15,24 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import BinaryIO
 
 MESSAGE_BYTES = 1 << 17
+LOADED_LATE = (
+    "flowlatch.cli.crash",
+    "flowlatch.cli.main",
+    "flowlatch.cli.serve",
+    "flowlatch.looks",
+    "flowlatch.places",
+    "flowlatch.server.logs",
+    "flowlatch.server.process",
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.websockets_sansio_impl",
+    "uvloop",
+)
+"""What the command imports only once it is known what is asked for: most of the work of a start."""
 
 
 class Child:
@@ -166,6 +181,8 @@ if __name__ == "__main__":
     from flowlatch.__main__ import main
     from flowlatch.server.schema import schema
 
+    for module in LOADED_LATE:
+        import_module(module)
     schema()
     gc.collect()
     gc.freeze()
