@@ -1,4 +1,4 @@
-"""Servers forked from one process that has loaded what every server loads: a fifth of the work of a start.
+"""Servers forked from one process that has loaded what every server loads: a seventh of the work of a start.
 
 The command line, the process and all that it does are those of `flowlatch serve`; only the interpreter is not a new
 one. Where the start itself is what is tested, the command is executed (`as_a_command` in the tests of the server).

@@ -37,6 +37,7 @@ LOOKS = {
     "cursor": "$cursor-text on $cursor",
     "cursor-away": "on $panel",
 }
+"""Name of a look and its style."""
 SHIFT = 8
 """Cells that one press of left or right moves a line that is too long."""
 CACHED_STRIPS = 2_000
