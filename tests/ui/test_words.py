@@ -63,17 +63,6 @@ async def test_words_for_what_is_hidden_are_laid_out_when_it_is_shown() -> None:
         assert shown.content_size.height == 2
 
 
-async def test_words_of_one_height_at_one_width_are_measured_anew_at_another() -> None:
-    app = Stage(lambda: Watched(Content("v3 Failed"), markup=False))
-    async with app.run_test(size=(30, 3)) as pilot:
-        shown = app.query_one(Watched)
-        await pilot.pause()
-        show_words(shown, Content("v4 Failed: the disk is full"))
-        await pilot.resize_terminal(20, 3)
-        await pilot.pause()
-        assert shown.content_size.height == 2
-
-
 async def asked_by(words: Content, width: str) -> list[bool]:
     """Return what showing `words` instead of `v3 Failed` asks for, on a screen of 20 columns."""
     app = Stage(lambda: Watched(Content("v3 Failed"), markup=False))

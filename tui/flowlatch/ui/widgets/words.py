@@ -11,9 +11,7 @@ def show_words(shown: Static, words: Content) -> None:
     old = shown.content
     if isinstance(old, Content) and old.is_same(words):
         return
-    needs_layout = not _fits(words, shown)
-    shown.clear_cached_dimensions()  # `update` leaves them alone when it is told that no layout is needed
-    shown.update(words, layout=needs_layout)
+    shown.update(words, layout=not _fits(words, shown))
 
 
 def _fits(words: Content, shown: Static) -> bool:
