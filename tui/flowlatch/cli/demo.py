@@ -27,7 +27,8 @@ NAME = "demo"
 def command(common: Common, speed: float, seed: int) -> int:
     """Open the dashboard on a server of its own, with flows, weeks of history and runs that move by themselves.
 
-    Type :conflict to let a colleague change the run under the cursor. All of it is gone when you quit.
+    Type :conflict to let a colleague change the run under the cursor; in a form, where letters are text, ctrl+p and
+    conflict. All of it is gone when you quit.
     """
     if not math.isfinite(speed) or not 0.1 <= speed <= 100:
         raise BadInput(f"--speed {speed}: wants a number from 0.1 to 100")
