@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from flowlatch.store.base import NOBODY, Refusal
 from flowlatch.store.postgres import session
 from flowlatch.store.postgres.connection import Connection
 from flowlatch.store.session import OutcomeUnknown
+from tests.postgres.between import Between
 from tests.postgres.conftest import OpenWorld, store_of
 from tests.store.world import World
 from tests.support.postgres import PostgresProcess
-from tests.support.relay import Listener
 from tests.support.server import ServerProcess
 from tests.support.waiting import eventually, eventually_async
 from tests.support.writers import Writers, check
@@ -34,55 +33,6 @@ async def own_cluster() -> AsyncIterator[PostgresProcess]:
     cluster = await asyncio.to_thread(PostgresProcess().start)
     yield cluster
     await asyncio.to_thread(cluster.close)
-
-
-class Between(Listener):
-    """Stands between a server and its database, and cuts the connection that commits at a chosen moment."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._to = port
-        self.cut_at = ""
-        """`before`: COMMIT does not arrive; `after`: its answer does not; empty: nothing is cut."""
-        self.cuts = 0
-        self.stays_down = self.is_down = False
-        """Whether nothing comes through after a cut, and whether that is so now."""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry bytes both ways, until a COMMIT while `cut_at` is set."""
-        if self.is_down:
-            return
-        there = await asyncio.open_connection("127.0.0.1", self._to)
-        back = asyncio.create_task(join_one(there[0], writer))
-        try:
-            while piece := await reader.read(65536):
-                moment = self.cut_at if b"COMMIT" in piece else ""
-                if moment:
-                    self.cut_at = ""
-                    self.cuts += 1
-                    self.is_down = self.stays_down
-                if moment == "before":
-                    return
-                if moment == "after":
-                    back.cancel()
-                there[1].write(piece)
-                await there[1].drain()
-                if moment == "after":
-                    with suppress(asyncio.CancelledError):
-                        await back
-                    assert b"COMMIT" in await there[0].read(65536)
-                    return
-        finally:
-            back.cancel()
-            there[1].transport.abort()
-
-
-async def join_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes one way until their end."""
-    with suppress(ConnectionError):
-        while piece := await reader.read(65536):
-            writer.write(piece)
-            await writer.drain()
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,12 @@ import psycopg
 import pytest
 
 from flowlatch.store import schema
+from flowlatch.store.base import StoreUnusable
+from flowlatch.store.postgres import session
+from flowlatch.store.postgres.filling import fill
+from flowlatch.store.sqlite import maintenance
 from tests.cli.conftest import Done, execute
+from tests.postgres.between import Between
 from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess, clean_environment
 from tests.support.wire import GraphQLErrors, Wire
@@ -154,6 +161,47 @@ def test_what_cannot_be_moved_whole_is_not_moved_at_all(filled: Filled, url: str
         connection.execute("UPDATE flow_run SET idempotency_key = ? WHERE id = ?", (KEY, filled.keyed))
         connection.commit()
     assert filled.move(url).code == 0, "the second try finds the tables of the first one"
+
+
+@pytest.fixture
+async def between(cluster: PostgresProcess) -> AsyncIterator[Between]:
+    """Stands before the cluster."""
+    async with Between(cluster.port) as standing:
+        yield standing
+
+
+SCHEMA = 1
+"""Number of commits before that of the rows."""
+
+
+async def test_a_commit_whose_answer_is_lost_is_asked_after(
+    filled: Filled, url: str, cluster: PostgresProcess, between: Between
+) -> None:
+    way = url.replace(f":{cluster.port}/", f":{between.port}/")
+    between.cut_at, between.spared = "before", SCHEMA
+    done = await asyncio.to_thread(filled.move, way)
+    assert (done.code, between.cuts) == (2, 1)
+    assert "the connection was lost while it committed; nothing was moved" in done.err
+    assert (filled.data / "flowlatch.db").exists()
+    assert all_rows(url)["flow_run"] == []
+    between.cut_at, between.spared = "after", SCHEMA
+    done = await asyncio.to_thread(filled.move, way)
+    assert (done.code, between.cuts) == (0, 2), done.err
+    assert not (filled.data / "flowlatch.db").exists()
+    assert len(all_rows(url)["flow_run"]) == 30
+
+
+async def test_nothing_is_claimed_of_a_commit_that_cannot_be_asked_after(
+    filled: Filled, url: str, cluster: PostgresProcess, between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CERTAINTY_S", 0.3)
+    between.cut_at, between.spared, between.stays_down = "after", SCHEMA, True
+    with maintenance.contents(filled.data) as rows_of:
+        way = url.replace(f":{cluster.port}/", f":{between.port}/")
+        with pytest.raises(StoreUnusable, match=r"all was moved or nothing\. Move again once it answers"):
+            await asyncio.to_thread(fill, way, rows_of, lambda table, count: None)
+    assert len(all_rows(url)["flow_run"]) == 30
+    assert "is not empty" in filled.move(url).err
 
 
 def test_nobody_there_is_one_line(filled: Filled) -> None:

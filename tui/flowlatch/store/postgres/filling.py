@@ -25,6 +25,8 @@ from flowlatch.store.postgres.connection import (
     recognise,
     shown,
 )
+from flowlatch.store.postgres.session import PostgresSession
+from flowlatch.store.session import OutcomeUnknown, TransactionLost
 from flowlatch.store.tables import Table
 from flowlatch.store.tx import wall_clock
 
@@ -44,17 +46,27 @@ def fill(url: str, rows_of: RowsOf, on_table: Callable[[str, int], None]) -> dic
 
     `on_table` is told of each table that is done. Raises `ConfigError` for a URL that cannot be used, `StoreUnusable`
     (one line) for a database that cannot be reached, is foreign, newer, in use or not empty; then nothing is changed.
+    Raises it too when the database went away while it committed and did not come back to say what became of it.
     """
     conninfo, where = place(url), shown(url)
     try:
         with closing(connect_writer(conninfo)) as connection:
             recognise(connection, where)
             build.prepare(connection, where, now=wall_clock(), new_id=random_id)
-            with connection.transaction():
+            with closing(PostgresSession(conninfo, connection)) as session:
+                session.begin()
                 _refuse_use(connection, where)
                 copied = _copied(connection, rows_of, on_table)
                 connection.execute("ANALYZE")  # not behind it: if that failed it would be said that nothing was moved
+                session.before_commit(())
+                session.commit()
             return copied
+    except OutcomeUnknown as error:
+        raise StoreUnusable(
+            f"{where}: {error}: all was moved or nothing. Move again once it answers: if it is not empty then, all was"
+        ) from error
+    except TransactionLost as error:
+        raise StoreUnusable(f"{where}: the connection was lost while it committed; nothing was moved") from error
     except psycopg.Error as error:
         refusal = as_refusal(error) if isinstance(error, psycopg.errors.ProgramLimitExceeded) else None
         raise StoreUnusable(
@@ -65,7 +77,6 @@ def fill(url: str, rows_of: RowsOf, on_table: Callable[[str, int], None]) -> dic
 def _refuse_use(connection: Connection, where: str) -> None:
     for limit in _LIMITS:
         connection.execute(f"SET LOCAL {limit} = 0")
-    connection.execute("SELECT 1 FROM store_clock FOR UPDATE")  # the turn of the writers, for a server that starts now
     others = connection.execute(_OTHERS).fetchone()
     if others is not None and others[0]:
         raise StoreUnusable(f"{where}: servers are running on it; stop them first")
