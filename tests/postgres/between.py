@@ -9,7 +9,7 @@ from tests.support.relay import Listener
 
 
 class Between(Listener):
-    """Stands between a server and its database, and cuts the connection that commits at a chosen moment."""
+    """Stands between a program and its database, and cuts the connection that commits at a chosen moment."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -21,6 +21,10 @@ class Between(Listener):
         self.cuts = 0
         self.stays_down = self.is_down = False
         """Whether nothing comes through after a cut, and whether that is so now."""
+
+    def way(self, url: str) -> str:
+        """Return the URL of a database behind it that leads through it."""
+        return url.replace(f":{self._to}/", f":{self.port}/")
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry bytes both ways, until a COMMIT while `cut_at` is set."""

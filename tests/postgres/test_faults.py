@@ -41,8 +41,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_once(
 ) -> None:
     """The database is asked what became of it: no caller is left in doubt and nothing is done twice."""
     async with Between(cluster.port) as between:
-        url = cluster.new_database()
-        world = await open_world(url.replace(f":{cluster.port}/", f":{between.port}/"))
+        world = await open_world(between.way(cluster.new_database()))
         flow_id = await world.flow()
         run_id = await world.run(flow_id)
         between.cut_at = moment
@@ -61,8 +60,7 @@ async def test_without_an_answer_in_time_the_outcome_is_unknown(
 ) -> None:
     monkeypatch.setattr(session, "CERTAINTY_S", 0.3)
     async with Between(cluster.port) as between:
-        url = cluster.new_database()
-        world = await open_world(url.replace(f":{cluster.port}/", f":{between.port}/"))
+        world = await open_world(between.way(cluster.new_database()))
         flow_id = await world.flow()
         between.cut_at, between.stays_down = "after", True
         with pytest.raises(OutcomeUnknown):

@@ -24,6 +24,8 @@ from tests.support.server import ServerProcess, clean_environment
 from tests.support.wire import GraphQLErrors, Wire
 
 KEY = "nightly-2026-11-24"
+SCHEMA = 1
+"""Number of commits before that of the rows."""
 CHANGES = "query($since: String) { flow_run_changes(since: $since) { cursor resync changes { id kind } } }"
 
 
@@ -170,14 +172,8 @@ async def between(cluster: PostgresProcess) -> AsyncIterator[Between]:
         yield standing
 
 
-SCHEMA = 1
-"""Number of commits before that of the rows."""
-
-
-async def test_a_commit_whose_answer_is_lost_is_asked_after(
-    filled: Filled, url: str, cluster: PostgresProcess, between: Between
-) -> None:
-    way = url.replace(f":{cluster.port}/", f":{between.port}/")
+async def test_a_commit_whose_answer_is_lost_is_asked_after(filled: Filled, url: str, between: Between) -> None:
+    way = between.way(url)
     between.cut_at, between.spared = "before", SCHEMA
     done = await asyncio.to_thread(filled.move, way)
     assert (done.code, between.cuts) == (2, 1)
@@ -192,12 +188,12 @@ async def test_a_commit_whose_answer_is_lost_is_asked_after(
 
 
 async def test_nothing_is_claimed_of_a_commit_that_cannot_be_asked_after(
-    filled: Filled, url: str, cluster: PostgresProcess, between: Between, monkeypatch: pytest.MonkeyPatch
+    filled: Filled, url: str, between: Between, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "CERTAINTY_S", 0.3)
     between.cut_at, between.spared, between.stays_down = "after", SCHEMA, True
     with maintenance.contents(filled.data) as rows_of:
-        way = url.replace(f":{cluster.port}/", f":{between.port}/")
+        way = between.way(url)
         with pytest.raises(StoreUnusable, match=r"all was moved or nothing\. Move again once it answers"):
             await asyncio.to_thread(fill, way, rows_of, lambda table, count: None)
     assert len(all_rows(url)["flow_run"]) == 30
