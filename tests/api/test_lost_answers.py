@@ -15,8 +15,9 @@ import pytest
 
 from flowlatch.api import subscribe
 from flowlatch.api.backend import Backend
+from flowlatch.api.call import until_answered
 from flowlatch.api.graphql import GraphQLBackend
-from flowlatch.api.http import Link
+from flowlatch.api.http import AnswerLost, Link
 from flowlatch.config import Profile, Secret
 from flowlatch.errors import ForeignServer, OutcomeUnknown, Unauthorized, Unreachable, VersionConflict
 from flowlatch.model.run import FlowId, NewRun, RunId
@@ -26,7 +27,10 @@ from tests.support.faults import Answer, Fault, FaultyServer, LoseAnswer, LoseRe
 from tests.support.server import ServerProcess
 from tests.support.wire import Wire
 
+NOT_KNOWN = b'{"errors":[{"message":"it may have been done or not","extensions":{"code":"OUTCOME_UNKNOWN"}}]}'
+"""What our own server answers when its database went away in a COMMIT."""
 DONE_AND_LOST = [
+    Answer(NOT_KNOWN, 503, deliver=True),
     LoseAnswer(),
     LoseAnswer(half=True),
     Answer(b"<h1>Bad Gateway</h1>", 502, "text/html", deliver=True),
@@ -160,6 +164,36 @@ async def test_a_create_that_stays_lost_is_unknown(shared_server: ServerProcess,
         with pytest.raises(OutcomeUnknown, match="same key is safe"):
             await backend.create_run(NewRun(flow_id=flow, idempotency_key="k"))
         assert len(proxy.seen) == 3
+
+
+@pytest.mark.parametrize(
+    "then", [Answer(b"slow down", 429, "text/plain"), Answer(b"", 401), Answer(b"<html>", 404, "text/html")]
+)
+async def test_a_lost_create_stays_unknown_when_the_server_is_not_reached_again(
+    shared_server: ServerProcess, flow: FlowId, then: Fault
+) -> None:
+    """The first request made a run: that the second was not sent, or not let in, says nothing of it."""
+    async with through(shared_server) as (proxy, backend):
+        lose(proxy, b"create_flow_run", LoseAnswer(), then, then)
+        with pytest.raises(OutcomeUnknown, match=r"was lost.*; then: .*same key is safe"):
+            await backend.create_run(NewRun(flow_id=flow, idempotency_key="k"))
+        lose(proxy, b"create_flow_run", then, then, then)
+        with pytest.raises((Unreachable, Unauthorized, ForeignServer)):
+            await backend.create_run(NewRun(flow_id=flow, idempotency_key="k"))
+
+
+async def test_nothing_is_repeated_for_longer_than_an_operator_waits() -> None:
+    now, sent = 0.0, 0
+
+    async def hangs() -> None:
+        nonlocal now, sent
+        sent += 1
+        now += 15.0
+        raise AnswerLost("no answer within 15 s")
+
+    with pytest.raises(OutcomeUnknown, match="creating: no answer within 15 s"):
+        await until_answered(hangs, "creating", pauses_s=(1.0,) * 9, sleep=no_pause, clock=lambda: now)
+    assert sent == 2
 
 
 async def test_other_changes_are_found_done(shared_server: ServerProcess, run_id: RunId) -> None:

@@ -23,7 +23,7 @@ from flowlatch.live.create import (
 )
 from flowlatch.live.edit import NotSent, Refused, Unknown
 from flowlatch.model.run import FlowId, FlowRun, NewRun, RunId
-from tests.support.faults import FaultyServer, LoseAnswer
+from tests.support.faults import Answer, Fault, FaultyServer, LoseAnswer
 from tests.support.server import ServerProcess
 from tests.support.sessions import session_on
 from tests.support.wire import Wire
@@ -122,6 +122,19 @@ async def test_without_a_key_an_unknown_create_is_not_sent_again(
         assert isinstance(await create_run(backend, request(flow_id, None)), Unknown)
         proxy.on_request = lambda body: None
         assert isinstance(await find_created(backend, request(flow_id, None)), Unknown)
+    assert await asyncio.to_thread(count_runs, shared_wire, flow_id) == 1
+
+
+async def test_a_create_that_was_done_is_never_told_as_not_sent(
+    shared_server: ServerProcess, shared_wire: Wire, flow_id: FlowId
+) -> None:
+    """Its answer is lost, and asked again the server lets nobody in."""
+    async with FaultyServer(upstream=shared_server.url) as proxy, session_on(shared_server, url=proxy.url) as session:
+        faults: list[Fault] = [LoseAnswer()]
+        shut = Answer(b"slow down", 429, "text/plain", headers={"Retry-After": "0"})
+        proxy.on_request = lambda body: (faults.pop() if faults else shut) if b"create_flow_run" in body else None
+        outcome = await create_run(session.backend, request(flow_id, new_key()), is_fresh_key=True)
+        assert isinstance(outcome, Unknown)
     assert await asyncio.to_thread(count_runs, shared_wire, flow_id) == 1
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from flowlatch.api.http import AnswerLost, Garbled, Link
 from flowlatch.errors import (
@@ -12,17 +13,54 @@ from flowlatch.errors import (
     Current,
     ForeignServer,
     NotFound,
+    OutcomeUnknown,
     ReadOnly,
     Rejected,
     Unauthorized,
+    Unreachable,
     VersionConflict,
 )
 from flowlatch.text import one_line
 
+T = TypeVar("T")
 MESSAGE_LIMIT = 500
+PATIENCE_S = 20.0
+"""No request is repeated later than this after the first."""
 
 Lost = (AnswerLost, Garbled)
 """Errors after which a change may have been done or not."""
+
+
+async def until_answered(
+    send: Callable[[], Awaitable[T]],
+    what: str,
+    *,
+    pauses_s: Sequence[float],
+    sleep: Callable[[float], Awaitable[None]],
+    clock: Callable[[], float] = time.monotonic,
+) -> T:
+    """Send a change that may be done twice; again, after each of the pauses, while its answer is lost.
+
+    An error before any answer was lost goes through: nothing was done. After that only an answer about the change does
+    (`Rejected`, `VersionConflict`); a server that cannot be reached then, or does not want our token any more, leaves
+    open what the first request did, so that raises `OutcomeUnknown`, as does a last answer that is lost.
+    """
+    lost: BackendError | None = None
+    began = clock()
+    for pause in (*pauses_s, None):
+        try:
+            return await send()
+        except BackendError as error:
+            is_about_it = isinstance(error, (Rejected, VersionConflict)) and not isinstance(error, ReadOnly)
+            if is_about_it or not (lost or isinstance(error, Lost)):
+                raise
+            lost = lost or error
+            is_passing = isinstance(error, (Unreachable, Garbled))
+            if pause is None or not is_passing or clock() - began + pause > PATIENCE_S:
+                also = "" if error is lost else f"; then: {error}"
+                raise OutcomeUnknown(f"{what}: {lost}{also}") from error
+        await sleep(pause)
+    raise AssertionError("the loop returns or raises")
 
 
 @dataclass(frozen=True)
@@ -82,6 +120,8 @@ def error_of(errors: list[Any]) -> BackendError:
             return NotFound(message)
         case "READ_ONLY":
             return ReadOnly(message)
+        case "OUTCOME_UNKNOWN":  # of our own server, whose database did not answer a COMMIT
+            return AnswerLost(message)
         case "FORBIDDEN":
             return ForeignServer(message)
         case _ if "UNAUTHENTICATED" in str(first.get("message")):

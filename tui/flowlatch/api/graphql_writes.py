@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from flowlatch.api import convert, documents
-from flowlatch.api.call import Caller, Lost, Result
+from flowlatch.api.call import Caller, Lost, Result, until_answered
 from flowlatch.api.checked import ChangeCheck, created_against, created_from, current_of_run, inputs_of
 from flowlatch.api.graphql_reads import GraphQLReads
 from flowlatch.errors import (
@@ -50,16 +51,16 @@ class GraphQLWrites(GraphQLReads):
         """Create a run; the same request is sent again, under its key, while the answer is lost."""
         values = inputs_of(new)
         before = None if self._dialect.is_ours else await self._run_of_key(new)
-        pauses = CREATE_PAUSES_S if new.idempotency_key else ()
-        for pause in (*pauses, None):
-            try:
-                result = await self._change(documents.CREATE_RUN, values)
-                break
-            except Lost as error:
-                if pause is None:
-                    hint = "; sending it again with the same key is safe" if new.idempotency_key else ""
-                    raise OutcomeUnknown(f"creating a flow run: {error}{hint}") from error
-                await self._sleep(pause)
+        try:
+            result = await until_answered(
+                partial(self._change, documents.CREATE_RUN, values),
+                "creating a flow run",
+                pauses_s=CREATE_PAUSES_S if new.idempotency_key else (),
+                sleep=self._sleep,
+            )
+        except OutcomeUnknown as error:
+            hint = "; sending it again with the same key is safe" if new.idempotency_key else ""
+            raise OutcomeUnknown(f"{error}{hint}") from error
         row = convert.child(result.data, "create_flow_run")
         run_id = row.get("id")
         if not isinstance(run_id, str):
