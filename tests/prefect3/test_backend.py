@@ -16,7 +16,7 @@ from flowlatch.api.backend import Backend, Kind, Locking
 from flowlatch.api.opener import open_backend
 from flowlatch.api.prefect3.backend import Prefect3Backend
 from flowlatch.config import Secret
-from flowlatch.errors import ForeignServer, NotFound, OutcomeUnknown, ReadOnly, Rejected, Unauthorized, VersionConflict
+from flowlatch.errors import ForeignServer, NotFound, ReadOnly, Rejected, Unauthorized, Unreachable, VersionConflict
 from flowlatch.model.change import ChangeBatch, ChangeKind
 from flowlatch.model.kin import Relation
 from flowlatch.model.query import RunQuery, Sort, SortKey
@@ -190,8 +190,42 @@ async def test_an_answer_that_is_lost_is_read_back(prefect3: Prefect3Server, dep
         made = await create(backend, deployment, idempotency_key=key)
         assert [run.id for run in (await backend.page(RunQuery(key=key))).rows] == [made]
         proxy.script = [LoseAnswer()]
-        with pytest.raises(OutcomeUnknown):
-            await create(backend, deployment)
+        created = await backend.create_run(
+            NewRun(flow_id=FlowId(deployment), parameters={"batch": 7}, flow_run_name=key)
+        )
+        assert not created.replayed, "it is told as the new run that it is"
+        assert [run.id for run in (await backend.page(RunQuery(text=key))).rows] == [created.id]
+        await backend.aclose()
+
+
+async def test_writers_at_the_same_time_get_what_they_ask_for(backend: Backend, deployment: str) -> None:
+    """Most of these the server refuses at first, and some it cuts off; without a key too each makes its one run."""
+    name, many = unique("at-once"), 8
+    made = await asyncio.gather(*(create(backend, deployment, flow_run_name=name) for _ in range(many)))
+    seen = [run.id for run in (await backend.page(RunQuery(text=name))).rows]
+    assert sorted(seen) == sorted(set(made))
+    assert len(seen) == many
+    await asyncio.gather(*(backend.set_labels(run, ["x"]) for run in made))
+    assert await asyncio.gather(*(backend.cancel_run(run) for run in made)) == ["Cancelled"] * many
+    assert await asyncio.gather(*(backend.delete_run(run) for run in made)) == [True] * many
+
+
+async def test_what_a_busy_server_refused_is_sent_again(prefect3: Prefect3Server, deployment: str) -> None:
+    busy = Answer(b'{"exception_message":"Service Unavailable"}', status=503)
+    async with FaultyServer(upstream=prefect3.address) as proxy:
+        backend = await open_backend(target_of(f"{proxy.url}/api"))
+        run_id = await create(backend, deployment)
+        proxy.script = [busy, LoseAnswer()]
+        await backend.rename_run(run_id, "another name")
+        proxy.script = [busy, Pass(), LoseAnswer()]
+        assert await backend.cancel_run(run_id) == "Cancelled"
+        assert prefect3.states(run_id) == ["Scheduled", "Cancelled"], "done once"
+        proxy.script = [busy, LoseAnswer()]
+        await backend.set_schedule_active(FlowId(deployment), active=False)
+        assert prefect3.ask("GET", f"/deployments/{deployment}")["paused"] is True
+        proxy.script = [busy, LoseAnswer()]
+        assert await backend.delete_run(run_id), "gone by the request whose answer was lost"
+        assert not await backend.delete_run(run_id)
         await backend.aclose()
 
 
@@ -218,6 +252,20 @@ async def test_what_was_not_done_is_sent_again_on_the_same_state(prefect3: Prefe
             await backend.set_state(run_id, version, StateDraft(type="Completed"))
         assert (caught.value.state, caught.value.overwrote) == ("Crashed", False)
         assert prefect3.states(run_id) == ["Scheduled", "Failed", "Crashed"]
+        await backend.aclose()
+
+
+async def test_a_state_that_was_never_sent_is_no_unknown_outcome(prefect3: Prefect3Server, deployment: str) -> None:
+    busy = Answer(b'{"exception_message":"Service Unavailable"}', status=503)
+    async with FaultyServer(upstream=prefect3.address) as proxy:
+        backend = await open_backend(target_of(f"{proxy.url}/api"))
+        run_id = await create(backend, deployment)
+        version = (await backend.run(run_id)).version
+        proxy.seen.clear()
+        proxy.otherwise = busy
+        with pytest.raises(Unreachable):
+            await backend.set_state(run_id, version, StateDraft(type="Failed"))
+        assert not any(b"transition_id" in body for body in proxy.seen)
         await backend.aclose()
 
 

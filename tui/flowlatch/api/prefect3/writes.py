@@ -7,13 +7,17 @@ change of somebody else in the milliseconds between is reported, not prevented.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from flowlatch.api.call import Lost
+from flowlatch.api.call import Lost, until_answered
 from flowlatch.api.checked import created_against, current_of_run, current_of_state, inputs_of
+from flowlatch.api.http import AnswerLost
 from flowlatch.api.prefect3 import convert
 from flowlatch.api.prefect3.call import Answer, RestCaller
 from flowlatch.api.prefect3.reads import Prefect3Reads, as_path
@@ -24,14 +28,21 @@ from flowlatch.errors import (
     OutcomeUnknown,
     ReadOnly,
     Rejected,
+    Unreachable,
     VersionConflict,
 )
 from flowlatch.model.run import Created, FlowId, NewRun, RunId
 from flowlatch.model.state import Category, StateDraft, category_of
 from flowlatch.text import one_line
 
-PAUSES_S = (0.3, 1.0, 2.5)
-"""Between repeats: a server on SQLite answers 503 while another request writes."""
+T = TypeVar("T")
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Between repeats, each times 0.5 to 1.5 by chance, lest writers that were refused together meet again: a server on
+SQLite answers 503, or cuts the connection, while another request writes (prefect3.md §7)."""
+OWN_KEY = "flowlatch-"
+"""Beginning of the idempotency key of a run that was given none."""
+NOT_DONE = "read back, it was not done"
+CANCELS = ("Cancelling", "Cancelled")
 EVENT_S = 2.0
 """How long the event of our own change is waited for, where events are heard."""
 EVENTS_KEPT = 2_000
@@ -106,9 +117,17 @@ class Heard:
 class Prefect3Writes(Prefect3Reads):
     """Changes over one `RestCaller`."""
 
-    def __init__(self, caller: RestCaller, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        caller: RestCaller,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`jitter`: a number from 0 to 1."""
         super().__init__(caller)
         self._sleep = sleep
+        self._jitter = jitter
         self._is_read_only = False
         self._heard = Heard()
 
@@ -118,10 +137,24 @@ class Prefect3Writes(Prefect3Reads):
             raise ReadOnly("this connection is read-only; nothing was sent")
         return await self._call.change(method, path, payload)
 
+    async def _change_surely(self, what: str, method: str, path: str, payload: Any = None) -> Answer:
+        """Send a change that may be done twice; again while the answer is lost. Raises `OutcomeUnknown`."""
+        return await self._surely(what, partial(self._change, method, path, payload))
+
+    async def _surely(self, what: str, send: Callable[[], Awaitable[T]]) -> T:
+        return await until_answered(send, what, pauses_s=PAUSES_S, sleep=self._rest)
+
+    async def _rest(self, pause: float) -> None:
+        await self._sleep(pause * (0.5 + self._jitter()))
+
     # ---- create ----------------------------------------------------------------------------------------------------
 
     async def create_run(self, new: NewRun) -> Created:
-        """Create a run of a deployment; sent again under its key while the answer is lost."""
+        """Create a run of a deployment; sent again under its key while the answer is lost.
+
+        A run that was given no key gets one of its own, which nobody else uses: the server refuses most of what is
+        written at the same time, and without a key nobody could tell whether to send it again.
+        """
         if not new.flow_id:
             raise Rejected("Prefect 3 makes runs from a deployment: its id is needed", "BAD_USER_INPUT")
         sent = inputs_of(new)
@@ -130,25 +163,20 @@ class Prefect3Writes(Prefect3Reads):
         for name, theirs in (("parameters", "parameters"), ("labels", "tags"), ("flow_run_name", "name")):
             if name in sent:
                 body[theirs] = sent[name]
-        if new.idempotency_key:
-            body["idempotency_key"] = new.idempotency_key
+        body["idempotency_key"] = new.idempotency_key or f"{OWN_KEY}{uuid4()}"
         path = f"/deployments/{as_path(new.flow_id)}/create_flow_run"
-        for pause in (*(PAUSES_S if new.idempotency_key else ()), None):
-            try:
-                answer = await self._change("POST", path, body)
-                break
-            except NotFound as error:
-                raise NotFound(f"no deployment has the id {one_line(new.flow_id, 60)}") from error
-            except Lost as error:
-                if pause is None:
-                    hint = "; sending it again with the same key is safe" if new.idempotency_key else ""
-                    raise OutcomeUnknown(f"creating a flow run: {error}{hint}") from error
-                await self._sleep(pause)
+        try:
+            answer = await self._change_surely("creating a flow run", "POST", path, body)
+        except NotFound as error:
+            raise NotFound(f"no deployment has the id {one_line(new.flow_id, 60)}") from error
+        except OutcomeUnknown as error:
+            hint = "sending it again with the same key is safe" if new.idempotency_key else "look for it in the list"
+            raise OutcomeUnknown(f"{error}; {hint}") from error
         row = answer.body if isinstance(answer.body, dict) else {}
         run_id = row.get("id")
         if not isinstance(run_id, str):
             raise ForeignServer(f"{self._call.link.where}: the answer to a create holds no id")
-        if answer.status == 201:
+        if answer.status == 201 or not new.idempotency_key:
             return Created(id=RunId(run_id))
         kept = {"id": run_id, "name": row.get("name"), "parameters": row.get("parameters"), "labels": row.get("tags")}
         return created_against(kept, run_id, {**sent, "labels": _more(sent, kept)})
@@ -157,24 +185,25 @@ class Prefect3Writes(Prefect3Reads):
 
     async def set_state(self, run_id: RunId, version: int, state: StateDraft) -> int:
         """Set a state if the run is at that version when it is looked at just before, and look what it replaced."""
-        transition = str(uuid4())
+        transition = str(uuid4())  # with which the server does not do it twice
+        path = f"/flow_runs/{as_path(run_id)}/set_state"
         body = {"state": _document(state, transition), "force": False}
-        for pause in (*PAUSES_S, None):
-            base = await self._at(run_id, version)
+
+        async def attempt() -> int:
             try:
-                answer = await self._change("POST", f"/flow_runs/{as_path(run_id)}/set_state", body)
+                base = await self._at(run_id, version)
+            except Lost as error:  # of a read: nothing was sent here
+                raise Unreachable(str(error)) from error
+            try:
+                answer = await self._change("POST", path, body)
             except Lost as error:
                 done = await self._read_back(run_id, version, transition, error)
                 if done is not None:
                     return done
-                if pause is None:
-                    raise OutcomeUnknown(
-                        f"setting {one_line(state.type, 40)} on flow run {run_id}: {error}; read back, it was not done"
-                    ) from error
-                await self._sleep(pause)  # with its transition id the server does not do it twice
-                continue
+                raise AnswerLost(f"{error}; {NOT_DONE}") from error
             return await self._judged(run_id, version, base, answer)
-        raise AssertionError("the loop returns or raises")
+
+        return await self._surely(f"setting {one_line(state.type, 40)} on flow run {one_line(run_id, 60)}", attempt)
 
     async def _at(self, run_id: RunId, version: int) -> str:
         """Return the id of the run's state. Raises `VersionConflict` when it is another one than was seen."""
@@ -230,24 +259,26 @@ class Prefect3Writes(Prefect3Reads):
 
     async def cancel_run(self, run_id: RunId) -> str:
         """Ask for Cancelling, which the server makes Cancelled where nothing runs; return the resulting name."""
-        transition = str(uuid4())
-        draft = _document(StateDraft(type="Cancelling", message="Cancelled by an operator"), transition)
-        try:
-            answer = await self._change(
-                "POST", f"/flow_runs/{as_path(run_id)}/set_state", {"state": draft, "force": False}
-            )
-        except Lost as error:
-            run = await self._seen(run_id, error)
-            if run in ("Cancelling", "Cancelled"):
-                return run
-            raise OutcomeUnknown(f"cancelling flow run {one_line(run_id, 60)}: {error}") from error
-        row = answer.body.get("state") if isinstance(answer.body, dict) else None
-        name = row.get("name") if isinstance(row, dict) else None
-        if name not in ("Cancelling", "Cancelled"):
-            details = answer.body.get("details") if isinstance(answer.body, dict) else None
-            reason = details.get("reason") if isinstance(details, dict) else None
-            raise Rejected(one_line(reason or "the server did not cancel it", 300), "REJECT")
-        return str(name)
+        path = f"/flow_runs/{as_path(run_id)}/set_state"
+        draft = _document(StateDraft(type="Cancelling", message="Cancelled by an operator"), str(uuid4()))
+
+        async def attempt() -> str:
+            try:
+                answer = await self._change("POST", path, {"state": draft, "force": False})
+            except Lost as error:
+                state = await self._seen(run_id, error)
+                if state in CANCELS:
+                    return state
+                raise AnswerLost(f"{error}; {NOT_DONE}") from error
+            row = answer.body.get("state") if isinstance(answer.body, dict) else None
+            name = row.get("name") if isinstance(row, dict) else None
+            if name not in CANCELS:
+                details = answer.body.get("details") if isinstance(answer.body, dict) else None
+                reason = details.get("reason") if isinstance(details, dict) else None
+                raise Rejected(one_line(reason or "the server did not cancel it", 300), "REJECT")
+            return str(name)
+
+        return await self._surely(f"cancelling flow run {one_line(run_id, 60)}", attempt)
 
     async def _seen(self, run_id: RunId, lost: BackendError) -> str:
         try:
@@ -261,37 +292,31 @@ class Prefect3Writes(Prefect3Reads):
 
     async def delete_run(self, run_id: RunId) -> bool:
         """Delete a run; False when there was none."""
+        path = f"/flow_runs/{as_path(run_id)}"
         try:
-            await self._change("DELETE", f"/flow_runs/{as_path(run_id)}")
+            await self._change("DELETE", path)
         except NotFound:
             return False
-        except Lost as error:
-            try:
-                await self._seen(run_id, error)
-            except NotFound:
-                return True
-            raise OutcomeUnknown(f"deleting flow run {one_line(run_id, 60)}: {error}") from error
+        except Lost:
+            with suppress(NotFound):  # then the first one did it
+                await self._change_surely(f"deleting flow run {one_line(run_id, 60)}", "DELETE", path)
         return True
 
     async def rename_run(self, run_id: RunId, name: str) -> None:
         """Give a run another name."""
-        await self._patch(run_id, {"name": name})
+        await self._patch("flow run", run_id, {"name": name})
 
     async def set_labels(self, run_id: RunId, labels: Sequence[str]) -> None:
         """Replace the tags of a run."""
-        await self._patch(run_id, {"tags": list(labels)})
+        await self._patch("flow run", run_id, {"tags": list(labels)})
 
-    async def _patch(self, run_id: RunId, values: dict[str, Any]) -> None:
-        for pause in (*PAUSES_S, None):  # the same values again make no difference
-            try:
-                await self._change("PATCH", f"/flow_runs/{as_path(run_id)}", values)
-                return
-            except NotFound as error:
-                raise NotFound(f"no flow run has the id {one_line(run_id, 60)}") from error
-            except Lost as error:
-                if pause is None:
-                    raise OutcomeUnknown(f"changing flow run {one_line(run_id, 60)}: {error}") from error
-                await self._sleep(pause)
+    async def _patch(self, kind: str, id_: str, values: dict[str, Any]) -> None:
+        shown = one_line(id_, 60)
+        path = f"/{kind.replace(' ', '_')}s/{as_path(id_)}"
+        try:
+            await self._change_surely(f"changing {kind} {shown}", "PATCH", path, values)
+        except NotFound as error:
+            raise NotFound(f"no {kind} has the id {shown}") from error
 
     async def create_flow(self, name: str, *, project: str = "default", parameters: Sequence[Any] = ()) -> FlowId:
         """Refuse: a deployment needs code, which its own tools register."""
@@ -303,12 +328,7 @@ class Prefect3Writes(Prefect3Reads):
 
     async def set_schedule_active(self, flow_id: FlowId, active: bool) -> None:
         """Pause a deployment, or let its schedules make runs again."""
-        try:
-            await self._change("PATCH", f"/deployments/{as_path(flow_id)}", {"paused": not active})
-        except NotFound as error:
-            raise NotFound(f"no deployment has the id {one_line(flow_id, 60)}") from error
-        except Lost as error:
-            raise OutcomeUnknown(f"changing deployment {one_line(flow_id, 60)}: {error}") from error
+        await self._patch("deployment", flow_id, {"paused": not active})
 
 
 def _document(draft: StateDraft, transition: str) -> dict[str, Any]:
