@@ -18,8 +18,7 @@ from tests.support.foreign_env import install
 from tests.support.waiting import eventually
 
 HERE = Path(__file__).resolve().parent
-START_S, STOP_S = 90.0, 20.0
-TRIES = 20
+START_S, STOP_S, ANSWER_S = 90.0, 20.0, 30.0
 SCHEMA = {
     "type": "object",
     "required": ["batch", "source"],
@@ -106,13 +105,21 @@ class Prefect3Server:
             return False
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
-        """Return the JSON of an answer; one that failed for the moment is asked for again."""
-        for _ in range(TRIES):
-            response = self.http.request(method, path, json=content)
-            if response.status_code != 503:
-                break
+        """Return the JSON of an answer. A request that was refused for the moment, or cut off, is sent again.
+
+        So it must be one that may be done twice.
+        """
+        response = eventually(lambda: self._answer(method, path, content), ANSWER_S, f"an answer to {method} {path}")
         response.raise_for_status()
         return response.json() if response.content else None
+
+    def _answer(self, method: str, path: str, content: Any) -> httpx.Response:
+        try:
+            response = self.http.request(method, path, json=content)
+        except httpx.TransportError as error:
+            raise AssertionError(repr(error)) from error
+        assert response.status_code != 503, response.text
+        return response
 
     def deployment(self, flow: str = "", name: str = "nightly") -> str:
         """Make a flow and a deployment of it; return the deployment's id."""
@@ -128,19 +135,36 @@ class Prefect3Server:
             "state": {"type": "SCHEDULED", "state_details": details},
             "parameters": {"batch": 1},
             "name": name or None,
+            "idempotency_key": f"tests-{uuid4()}",
         }
         run_id: str = self.ask("POST", f"/deployments/{deployment}/create_flow_run", {**body, **more})["id"]
         return run_id
 
     def set_state(self, run_id: str, kind: str, name: str, message: str | None = None) -> None:
         """Set a state by force, as somebody else does."""
-        state = {"type": kind, "name": name, "message": message}
-        self.ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+        mark = str(uuid4())
+        state = {"type": kind, "name": name, "message": message, "state_details": {"transition_id": mark}}
+        path, content = f"/flow_runs/{run_id}/set_state", {"state": state, "force": True}
+
+        def is_set() -> bool:
+            """By force the server would do it twice."""
+            if mark not in (row["state_details"]["transition_id"] for row in self._rows(run_id)):
+                self._answer("POST", path, content).raise_for_status()
+            return True
+
+        eventually(is_set, ANSWER_S, f"{name} set")
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run, as somebody else does."""
+        assert eventually(lambda: self._answer("DELETE", f"/flow_runs/{run_id}", None)).status_code in (204, 404)
 
     def states(self, run_id: str) -> list[str]:
         """Return the names of a run's states, oldest first."""
+        return [row["name"] for row in self._rows(run_id)]
+
+    def _rows(self, run_id: str) -> list[dict[str, Any]]:
         rows = self.ask("GET", f"/flow_run_states/?flow_run_id={run_id}")
-        return [row["name"] for row in sorted(rows, key=lambda row: row["timestamp"])]
+        return sorted(rows, key=lambda row: row["timestamp"])
 
     def __enter__(self) -> Prefect3Server:
         return self.start()

@@ -47,7 +47,7 @@ async def test_runs_are_shown_in_the_servers_own_words(deck: Deck, prefect3: Pre
     assert "\x1b" not in deck.text
     await asyncio.to_thread(prefect3.set_state, made[2], "COMPLETED", "Completed", "came by itself")
     await deck.shows("+ Completed", "came by itself")
-    await asyncio.to_thread(prefect3.ask, "DELETE", f"/flow_runs/{made[2]}")
+    await asyncio.to_thread(prefect3.delete, made[2])
     await deck.press("4")
     await deck.hides("calm-otter")
     await deck.shows("x Crashed", "amber-lynx")
