@@ -9,12 +9,14 @@ import resource
 import signal
 import sqlite3
 import threading
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowlatch.store import write_queue
 from flowlatch.store.base import Change, Refusal, Tx
 from flowlatch.store.operations import flow_run_edits, flow_runs
 from flowlatch.store.sqlite import connection as connections
@@ -56,6 +58,61 @@ async def test_waiting_callers_share_a_commit(world: World) -> None:
     await blocker
     await eventually_async(lambda: [change.run_id for batch in batches for change in batch] == runs)
     assert len(batches) <= 2
+
+
+@dataclass
+class Held:
+    """An operation that writes, says that it has begun, and ends when it may."""
+
+    name: str
+    begun: threading.Event = field(default_factory=threading.Event)
+    may_end: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, tx: Tx) -> str:
+        insert_meta(self.name)(tx)
+        self.begun.set()
+        assert self.may_end.wait(30)
+        return self.name
+
+
+async def test_an_answer_does_not_wait_for_a_slow_operation_of_the_next_commit(world: World) -> None:
+    """While others wait it is held back for the moment that the writer waits for the disk, but not for long."""
+    quick, slow = Held("quick"), Held("slow")
+    first = asyncio.create_task(world.store.write(quick))
+    await asyncio.to_thread(quick.begun.wait, 10)
+    second = asyncio.create_task(world.store.write(slow))
+    await one_turn()
+    quick.may_end.set()
+    try:
+        assert await asyncio.wait_for(first, 10) == "quick"
+        assert not second.done()
+    finally:
+        slow.may_end.set()
+    assert await second == "slow"
+    assert await metas(world) == {"quick", "slow"}
+
+
+async def test_answers_come_without_the_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the writer pauses: for the disk, for more to do, or for good."""
+    monkeypatch.setattr(write_queue, "HELD_S", 3600.0)
+    one, two = Held("one"), Held("two")
+    first = asyncio.create_task(world.store.write(one))
+    await asyncio.to_thread(one.begun.wait, 10)
+    second = asyncio.create_task(world.store.write(two))
+    third = asyncio.create_task(world.store.write(insert_meta("three")))  # which returns the rows written
+    await one_turn()
+    one.may_end.set()
+    two.may_end.set()
+    outcomes: list[object] = await asyncio.wait_for(asyncio.gather(first, second, third), 10)
+    assert outcomes == ["one", "two", 1]
+    last = Held("last")
+    fourth = asyncio.create_task(world.store.write(last))
+    await asyncio.to_thread(last.begun.wait, 10)
+    closing = asyncio.create_task(world.store.close())
+    await eventually_async(lambda: world.store._queue._writer._jobs.qsize())  # type: ignore[attr-defined]
+    last.may_end.set()
+    assert await asyncio.wait_for(fourth, 10) == "last"
+    await closing
 
 
 def taken() -> type[Exception]:

@@ -31,6 +31,8 @@ class Session(Protocol):
 
     error: type[Exception]
     """What the driver raises."""
+    is_remote: bool
+    """True where a statement waits for another process, and leaves the interpreter to others meanwhile."""
 
     def begin(self) -> tuple[str, int]:
         """Begin a transaction that no other writer of this database is in at the same time.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -11,9 +13,11 @@ from flowlatch.store.base import NOBODY, Change, Operation, Origin, Refusal
 from flowlatch.store.session import Session
 from flowlatch.store.times import from_text
 from flowlatch.store.tx import Sources, StoreClock
-from flowlatch.store.writer import Failed, Job, Writer
+from flowlatch.store.writer import Batch, Failed, Job, Writer
 
 T = TypeVar("T")
+HELD_S = 0.01
+"""After so long, at the latest after twice as long, answers no longer wait for the writer to pause; see `writer`."""
 
 
 class WriteQueue:
@@ -28,7 +32,12 @@ class WriteQueue:
         self._committed = committed
         self._loop = asyncio.get_running_loop()
         self._is_closing = False
-        self._writer = Writer(session, sources, StoreClock(sources.clock), self._done)
+        self._held: deque[Batch] = deque()
+        """Done, and not handed out yet; the writer puts in, the event loop takes out."""
+        self._open = 0
+        """Jobs that somebody waits for."""
+        self._look: asyncio.TimerHandle | None = None
+        self._writer = Writer(session, sources, StoreClock(sources.clock), self._held.append, self._pausing)
         self._writer.start()
 
     def now(self) -> datetime:
@@ -67,18 +76,30 @@ class WriteQueue:
                 future.set_result(outcomes)
 
         self._writer.submit(Job(operations, origin, answer))
+        self._open += 1
+        if self._look is None:
+            self._look = self._loop.call_later(HELD_S, self._look_after)
         return await future
 
-    def _done(self, jobs: list[Job], changed: list[Change], now: datetime) -> None:
-        """Take one batch from the writer's thread into the event loop, by one call."""
-        self._loop.call_soon_threadsafe(self._deliver, jobs, changed, now)
+    def _pausing(self) -> None:
+        if self._held:
+            self._loop.call_soon_threadsafe(self._hand_out)
 
-    def _deliver(self, jobs: list[Job], changed: list[Change], now: datetime) -> None:
-        self._last_time = max(self._last_time, now)
-        for job in jobs:
-            job.answer(job.outcomes)
-        if changed:
-            self._committed(changed)
+    def _look_after(self) -> None:
+        """Hand out what the writer does not get to: an operation takes long, or another process has the database."""
+        self._look = self._loop.call_later(HELD_S, self._look_after) if self._open else None
+        if self._held and time.monotonic() - self._held[0].done_at >= HELD_S:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._held:
+            batch = self._held.popleft()
+            self._open -= len(batch.jobs)
+            self._last_time = max(self._last_time, batch.now)
+            for job in batch.jobs:
+                job.answer(job.outcomes)
+            if batch.changes:
+                self._committed(batch.changes)
 
     def refuse(self) -> None:
         """Take nothing more."""

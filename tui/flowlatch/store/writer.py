@@ -4,12 +4,17 @@ A refused operation takes nothing with it. Nearly all refuse before they write, 
 first; one that fails after it has written makes the batch run again, each operation under a savepoint of its own. The
 answers leave only after COMMIT has returned, which means that they are on the disk. Sources: design.md §7,
 performance.md §4 "Durable writes".
+
+Statements of SQLite and the event loop take turns with the interpreter; waiting for the disk leaves it to the loop. So
+while more jobs wait, the answers of one commit are handed out when the next one begins to wait for the disk: what they
+cause, up to the requests that follow them, is done then, and does not stop a batch at each of its statements.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,20 +65,35 @@ class _Spoiled(Exception):
     """An operation failed after it had written, and there was no savepoint to go back to."""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What became of the jobs of one commit."""
+
+    jobs: list[Job]
+    changes: list[Change]
+    now: datetime
+    """The newest time in it."""
+    done_at: float
+    """By the monotonic clock."""
+
+
 class Writer:
-    """Owns the session that writes. `deliver(jobs, changes, now)` is called in its thread after each commit."""
+    """Owns the session that writes. In its thread it calls `done` after each commit, and `pausing` when it is about to
+    wait: for the disk, or for jobs."""
 
     def __init__(
         self,
         session: Session,
         sources: Sources,
         clock: StoreClock,
-        deliver: Callable[[list[Job], list[Change], datetime], None],
+        done: Callable[[Batch], None],
+        pausing: Callable[[], None],
     ) -> None:
         self._session = session
         self._sources = sources
         self._clock = clock
-        self._deliver = deliver
+        self._done = done
+        self._pausing = pausing
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="flowlatch-writer", daemon=True)
 
@@ -95,6 +115,8 @@ class Writer:
             jobs, last = self._drain()
             if jobs:
                 self._work(jobs)
+            if self._jobs.empty() or self._session.is_remote:
+                self._pausing()
             if last:
                 return
 
@@ -136,7 +158,7 @@ class Writer:
         except self._session.error as error:  # at the beginning: nobody's operation has run
             changes = []
             self._fail(jobs, error)
-        self._deliver(jobs, changes, self._clock.last)
+        self._done(Batch(jobs, changes, self._clock.last, time.monotonic()))
 
     def _transact(self, jobs: list[Job]) -> list[Change]:
         """Run all operations of `jobs` in one transaction and commit it. Returns the changes of runs in it."""
@@ -160,6 +182,7 @@ class Writer:
                 return []  # nothing to keep: no need to wait for the disk
             session.before_commit(tx.changes)
             tx.store_clock()
+            self._pausing()
             session.commit()
         except session.error as error:
             raise TransactionLost(error, is_cut=session.is_cut) from error

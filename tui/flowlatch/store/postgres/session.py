@@ -44,6 +44,7 @@ class PostgresSession:
     """A `session.Session` that connects anew when its connection is gone."""
 
     error: type[Exception] = psycopg.Error
+    is_remote = True
 
     def __init__(self, conninfo: str, connection: Connection) -> None:
         self._conninfo = conninfo

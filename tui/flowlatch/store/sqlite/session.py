@@ -14,6 +14,7 @@ class SqliteSession:
     """A `session.Session` on a connection made by `connection.connect_writer`."""
 
     error: type[Exception] = sqlite3.Error
+    is_remote = False
     is_cut = False
     is_spoiled = False
     """A statement that fails leaves the rest of its transaction as it was."""
