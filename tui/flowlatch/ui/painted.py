@@ -6,6 +6,7 @@ the terminal shows already: a list of which five rows move each second costs a t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -27,6 +28,9 @@ UNKNOWN: Cell = ("\0", "")
 """A cell that may show anything."""
 JOIN = 8
 """Up to so many equal cells between two changes are written along: to step over them would cost as much."""
+JOINING = re.compile("[\u200d\ufe0f]")
+"""Only where one of these stands a text is not as wide as its characters, by `rich.cells`."""
+PARTS = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
 
 
 class Painted:
@@ -131,13 +135,17 @@ def _cells(segment: Segment, colours: ColorSystem) -> list[Cell]:
     if text.isascii():
         return [(char, look) for char in text]
     cells: list[Cell] = []
-    for char in text:
-        width = cell_len(char)
-        if width:
-            cells += [(char, look), *[("", look)] * (width - 1)]
-        elif cells:
-            cells[-1] = (cells[-1][0] + char, look)
-    if len(cells) != (length := cell_len(text)):  # characters that join into one: kept together
+    for part in PARTS.findall(text):
+        if part.isascii():
+            cells += [(char, look) for char in part]
+            continue
+        for char in part:
+            width = cell_len(char)
+            if width:
+                cells += [(char, look), *[("", look)] * (width - 1)]
+            elif cells:
+                cells[-1] = (cells[-1][0] + char, look)
+    if JOINING.search(text) and len(cells) != (length := cell_len(text)):  # one character of several: kept together
         cells = [(text, look), *[("", look)] * (length - 1)][:length]
     return cells
 
