@@ -99,12 +99,12 @@ class _Linked(Screen[T]):
 
     def show_link(self) -> None:
         """Show the band while there is no link; it counts by the second only then, and only while looked at."""
-        bars = self.query(ConnectionBar)
-        if not bars:
+        bar = self.query_one_optional(ConnectionBar)
+        if bar is None:
             return
         letters_are_keys = self.letters_are_keys and not self._is_typing()
         lines = link_text.band(self.session, letters_are_keys=letters_are_keys, keymap=self.own_keys)
-        bars.first().show(lines, calm=link_text.band_is_calm(self.session))
+        bar.show(lines, calm=link_text.band_is_calm(self.session))
         is_counting = len(lines) > 1 and self.app.app_focus and self.is_current
         if is_counting:
             self._ticking = self._ticking or self.set_interval(1.0, self.show_link)
