@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import BinaryIO
 
@@ -59,7 +60,8 @@ class Child:
     def send_signal(self, number: int) -> None:
         """Send a signal; nothing happens when the process has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended, which is not told yet
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End the process at once."""
