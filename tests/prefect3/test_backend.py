@@ -16,7 +16,16 @@ from flowlatch.api.backend import Backend, Kind, Locking
 from flowlatch.api.opener import open_backend
 from flowlatch.api.prefect3.backend import Prefect3Backend
 from flowlatch.config import Secret
-from flowlatch.errors import ForeignServer, NotFound, ReadOnly, Rejected, Unauthorized, Unreachable, VersionConflict
+from flowlatch.errors import (
+    ForeignServer,
+    NotFound,
+    OutcomeUnknown,
+    ReadOnly,
+    Rejected,
+    Unauthorized,
+    Unreachable,
+    VersionConflict,
+)
 from flowlatch.model.change import ChangeBatch, ChangeKind
 from flowlatch.model.kin import Relation
 from flowlatch.model.query import RunQuery, Sort, SortKey
@@ -28,6 +37,7 @@ from tests.support.faults import Answer, Fault, FaultyServer, LoseAnswer, Pass
 from tests.support.waiting import eventually_async
 
 NOBODY = RunId("00000000-0000-4000-8000-000000000000")
+BUSY = Answer(b'{"exception_message":"Service Unavailable"}', status=503)
 FAILED, SUCCESS = (tuple(names_in(category)) for category in (Category.FAILED, Category.SUCCESS))
 
 
@@ -211,19 +221,18 @@ async def test_writers_at_the_same_time_get_what_they_ask_for(backend: Backend, 
 
 
 async def test_what_a_busy_server_refused_is_sent_again(prefect3: Prefect3Server, deployment: str) -> None:
-    busy = Answer(b'{"exception_message":"Service Unavailable"}', status=503)
     async with FaultyServer(upstream=prefect3.address) as proxy:
         backend = await open_backend(target_of(f"{proxy.url}/api"))
         run_id = await create(backend, deployment)
-        proxy.script = [busy, LoseAnswer()]
+        proxy.script = [BUSY, LoseAnswer()]
         await backend.rename_run(run_id, "another name")
-        proxy.script = [busy, Pass(), LoseAnswer()]
+        proxy.script = [BUSY, Pass(), LoseAnswer()]
         assert await backend.cancel_run(run_id) == "Cancelled"
         assert prefect3.states(run_id) == ["Scheduled", "Cancelled"], "done once"
-        proxy.script = [busy, LoseAnswer()]
+        proxy.script = [BUSY, LoseAnswer()]
         await backend.set_schedule_active(FlowId(deployment), active=False)
         assert prefect3.ask("GET", f"/deployments/{deployment}")["paused"] is True
-        proxy.script = [busy, LoseAnswer()]
+        proxy.script = [BUSY, LoseAnswer()]
         assert await backend.delete_run(run_id), "gone by the request whose answer was lost"
         assert not await backend.delete_run(run_id)
         await backend.aclose()
@@ -231,12 +240,11 @@ async def test_what_a_busy_server_refused_is_sent_again(prefect3: Prefect3Server
 
 async def test_what_was_not_done_is_sent_again_on_the_same_state(prefect3: Prefect3Server, deployment: str) -> None:
     """A server on SQLite answers 503 while another request writes; nothing was done then."""
-    busy = Answer(b'{"exception_message":"Service Unavailable"}', status=503)
     async with FaultyServer(upstream=prefect3.address) as proxy:
         backend = await open_backend(target_of(f"{proxy.url}/api"))
         run_id = await create(backend, deployment)
         version = (await backend.run(run_id)).version
-        proxy.script = [Pass(), busy]
+        proxy.script = [Pass(), BUSY]
         version = await backend.set_state(run_id, version, StateDraft(type="Failed"))
         assert prefect3.states(run_id) == ["Scheduled", "Failed"]
 
@@ -245,7 +253,7 @@ async def test_what_was_not_done_is_sent_again_on_the_same_state(prefect3: Prefe
                 return None
             proxy.on_request = lambda _: None
             prefect3.set_state(run_id, "CRASHED", "Crashed", "meanwhile")
-            return busy
+            return BUSY
 
         proxy.on_request = someone_else
         with pytest.raises(VersionConflict) as caught:
@@ -255,14 +263,25 @@ async def test_what_was_not_done_is_sent_again_on_the_same_state(prefect3: Prefe
         await backend.aclose()
 
 
+async def test_a_lost_delete_stays_unknown_when_the_server_is_not_reached_again(
+    prefect3: Prefect3Server, deployment: str
+) -> None:
+    async with FaultyServer(upstream=prefect3.address) as proxy:
+        backend = await open_backend(target_of(f"{proxy.url}/api"))
+        run_id = await create(backend, deployment)
+        proxy.script, proxy.otherwise = [LoseAnswer()], Answer(b'{"detail":"no"}', status=401)
+        with pytest.raises(OutcomeUnknown, match="deleting"):
+            await backend.delete_run(run_id)
+        await backend.aclose()
+
+
 async def test_a_state_that_was_never_sent_is_no_unknown_outcome(prefect3: Prefect3Server, deployment: str) -> None:
-    busy = Answer(b'{"exception_message":"Service Unavailable"}', status=503)
     async with FaultyServer(upstream=prefect3.address) as proxy:
         backend = await open_backend(target_of(f"{proxy.url}/api"))
         run_id = await create(backend, deployment)
         version = (await backend.run(run_id)).version
         proxy.seen.clear()
-        proxy.otherwise = busy
+        proxy.otherwise = BUSY
         with pytest.raises(Unreachable):
             await backend.set_state(run_id, version, StateDraft(type="Failed"))
         assert not any(b"transition_id" in body for body in proxy.seen)

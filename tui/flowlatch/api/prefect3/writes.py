@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -292,15 +291,20 @@ class Prefect3Writes(Prefect3Reads):
 
     async def delete_run(self, run_id: RunId) -> bool:
         """Delete a run; False when there was none."""
-        path = f"/flow_runs/{as_path(run_id)}"
-        try:
-            await self._change("DELETE", path)
-        except NotFound:
-            return False
-        except Lost:
-            with suppress(NotFound):  # then the first one did it
-                await self._change_surely(f"deleting flow run {one_line(run_id, 60)}", "DELETE", path)
-        return True
+        was_lost = False
+
+        async def attempt() -> bool:
+            nonlocal was_lost
+            try:
+                await self._change("DELETE", f"/flow_runs/{as_path(run_id)}")
+            except NotFound:
+                return was_lost  # then the one before did it
+            except Lost:
+                was_lost = True
+                raise
+            return True
+
+        return await self._surely(f"deleting flow run {one_line(run_id, 60)}", attempt)
 
     async def rename_run(self, run_id: RunId, name: str) -> None:
         """Give a run another name."""
